@@ -1,2 +1,4 @@
 //! lib
+pub mod exec;
 pub mod numbers;
+pub mod tape;

@@ -1,0 +1,271 @@
+//! Matrix products `C = A B`.
+//!
+//! Small and medium right factors (up to [`RESIDENT`] numbers, which fit the second-level cache) go through
+//! our own kernel: a tile of `C`, 4 rows by up to 4 registers, stays in registers while the kernel walks
+//! along `k`; at each `k` it loads one row of `B`, broadcasts four numbers of `A`, and does 16 fused
+//! multiply-adds. `A` is read in place, transposed or not; `B` is read in place if its rows are whole
+//! registers, else from a packed copy whose panels are.
+//!
+//! Larger ones go to the `matrixmultiply` crate, which blocks for all cache levels.
+//!
+//! Every element of `C` is one chain of multiply-adds over `k`, in order, whichever thread or tile computes
+//! it: the result does not depend on the number of threads.
+
+#![expect(
+    unsafe_code,
+    reason = "the innermost loop indexes without bounds checks, and matrixmultiply takes pointers"
+)]
+
+use super::lanes::{Kernel, Lanes};
+
+/// Right factors of up to this many numbers (512 KiB) are handled by our own kernel.
+const RESIDENT: usize = 128 * 1024;
+
+/// Rows of a tile.
+pub(super) const TILE_ROWS: usize = 4;
+
+/// The geometry of a product: `C` is `[m, n]`, the sum runs over `k`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Gemm {
+    pub m: usize,
+    pub k: usize,
+    pub n: usize,
+    /// `A` is stored as `[k, m]`.
+    pub ta: bool,
+    /// `B` is stored as `[n, k]`.
+    pub tb: bool,
+}
+
+/// How the right factor is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Right {
+    /// In place, by our kernel.
+    InPlace,
+    /// From a packed copy of so many numbers, by our kernel.
+    Packed(usize),
+    /// In place, by `matrixmultiply`.
+    Library,
+}
+
+impl Gemm {
+    /// How `B` is read on a machine with `lanes` numbers per register.
+    pub fn right(&self, lanes: usize) -> Right {
+        if self.k * self.n > RESIDENT {
+            Right::Library
+        } else if self.tb || self.n % lanes != 0 {
+            Right::Packed(self.k * self.n.next_multiple_of(lanes))
+        } else {
+            Right::InPlace
+        }
+    }
+}
+
+/// Copies panels of `B` so that a row of a panel is contiguous and a whole number of registers, zeros behind
+/// the last column. Panel `j` (of [`Lanes::N`] columns) starts at `j · N · k`.
+pub(super) struct Pack<'a> {
+    pub gemm: Gemm,
+    pub b: &'a [f32],
+    /// The panels to write.
+    pub panels: std::ops::Range<usize>,
+    /// Room for exactly these panels.
+    pub out: &'a mut [f32],
+}
+
+impl Kernel for Pack<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Gemm { k, n, tb, .. } = self.gemm;
+        for (j, panel) in self.panels.zip(self.out.chunks_exact_mut(k * L::N)) {
+            let columns = j * L::N..n.min((j + 1) * L::N);
+            if columns.len() < L::N {
+                panel.fill(0.0);
+            }
+            if tb {
+                transpose_into(&self.b[columns.start * k..columns.end * k], k, panel, L::N);
+            } else {
+                for (row, b) in panel.chunks_exact_mut(L::N).zip(self.b.chunks_exact(n)) {
+                    row[..columns.len()].copy_from_slice(&b[columns.clone()]);
+                }
+            }
+        }
+    }
+}
+
+/// Writes rows of `x` as columns of `out`, whose rows are `stride` long, in blocks that stay in the cache.
+#[inline(always)]
+fn transpose_into(x: &[f32], cols: usize, out: &mut [f32], stride: usize) {
+    const BLOCK: usize = 16;
+    for start in (0..cols).step_by(BLOCK) {
+        let end = cols.min(start + BLOCK);
+        for (i, row) in x.chunks_exact(cols).enumerate() {
+            for (l, &value) in row[start..end].iter().enumerate() {
+                out[(start + l) * stride + i] = value;
+            }
+        }
+    }
+}
+
+/// Rows of `C`.
+pub(super) struct Rows<'a> {
+    pub gemm: Gemm,
+    pub right: Right,
+    /// All of `A`.
+    pub a: &'a [f32],
+    /// All of `B`, or its packed copy.
+    pub b: &'a [f32],
+    /// The rows to compute.
+    pub rows: std::ops::Range<usize>,
+    /// Room for exactly these rows.
+    pub out: &'a mut [f32],
+}
+
+impl Kernel for Rows<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Gemm { m, k, n, ta, tb } = self.gemm;
+        assert_eq!(self.out.len(), self.rows.len() * n);
+        if self.rows.is_empty() || n == 0 {
+            return;
+        }
+        if k == 0 {
+            return self.out.fill(0.0);
+        }
+        assert!(self.rows.end <= m && self.a.len() == m * k);
+        if self.right == Right::Library {
+            assert_eq!(self.b.len(), k * n);
+            let (row_a, col_a) = if ta { (1, m) } else { (k, 1) };
+            let (row_b, col_b) = if tb { (1, k) } else { (n, 1) };
+            let a = &self.a[self.rows.start * row_a..];
+            // SAFETY: with these strides the call reads rows `self.rows` of `A` and all of `B`, whose sizes
+            // were asserted above, and writes `self.rows.len()` rows of `n` to `out`, asserted above.
+            unsafe {
+                matrixmultiply::sgemm(
+                    self.rows.len(),
+                    k,
+                    n,
+                    1.0,
+                    a.as_ptr(),
+                    row_a as isize,
+                    col_a as isize,
+                    self.b.as_ptr(),
+                    row_b as isize,
+                    col_b as isize,
+                    0.0,
+                    self.out.as_mut_ptr(),
+                    n as isize,
+                    1,
+                );
+            }
+            return;
+        }
+        let (a_row, a_step) = if ta { (1, m) } else { (k, 1) };
+        let mut column = 0;
+        while column < n {
+            let registers = (n - column) / L::N;
+            let width = match registers {
+                4.. if L::MANY_REGISTERS => 4,
+                2.. => 2,
+                _ => 1,
+            };
+            for row in self.rows.clone().step_by(TILE_ROWS) {
+                let tile = Tile {
+                    k,
+                    a: &self.a[row * a_row..],
+                    a_row,
+                    a_step,
+                    b: self.b,
+                    b_start: if self.right == Right::InPlace {
+                        column
+                    } else {
+                        column * k
+                    },
+                    b_panel: if self.right == Right::InPlace {
+                        L::N
+                    } else {
+                        L::N * k
+                    },
+                    b_step: if self.right == Right::InPlace {
+                        n
+                    } else {
+                        L::N
+                    },
+                    out: &mut self.out[(row - self.rows.start) * n + column..],
+                    out_row: n,
+                    columns: (n - column).min(width * L::N),
+                };
+                match (self.rows.end - row, width) {
+                    (4.., 4) => tile.run::<L, 4, 4>(),
+                    (4.., 2) => tile.run::<L, 4, 2>(),
+                    (4.., _) => tile.run::<L, 4, 1>(),
+                    (rest, 4) => tile.rows::<L, 4>(rest),
+                    (rest, 2) => tile.rows::<L, 2>(rest),
+                    (rest, _) => tile.rows::<L, 1>(rest),
+                }
+            }
+            column += width * L::N;
+        }
+    }
+}
+
+/// One tile of `C`: where its operands start and how far apart their rows are.
+struct Tile<'a> {
+    k: usize,
+    a: &'a [f32],
+    a_row: usize,
+    a_step: usize,
+    b: &'a [f32],
+    b_start: usize,
+    /// From one register of columns to the next.
+    b_panel: usize,
+    b_step: usize,
+    out: &'a mut [f32],
+    out_row: usize,
+    /// How many columns are stored: fewer than the tile has at the right edge.
+    columns: usize,
+}
+
+impl Tile<'_> {
+    /// The last one to three rows.
+    #[inline(always)]
+    fn rows<L: Lanes, const WIDTH: usize>(self, rows: usize) {
+        match rows {
+            3 => self.run::<L, 3, WIDTH>(),
+            2 => self.run::<L, 2, WIDTH>(),
+            _ => self.run::<L, 1, WIDTH>(),
+        }
+    }
+
+    /// `ROWS × WIDTH` registers of `C`.
+    #[inline(always)]
+    fn run<L: Lanes, const ROWS: usize, const WIDTH: usize>(self) {
+        let last = self.k - 1;
+        assert!((ROWS - 1) * self.a_row + last * self.a_step < self.a.len());
+        let last_b = self.b_start + (WIDTH - 1) * self.b_panel + last * self.b_step;
+        assert!(last_b + L::N <= self.b.len());
+        let mut c = [[L::splat(0.0); WIDTH]; ROWS];
+        for l in 0..self.k {
+            let mut b = [L::splat(0.0); WIDTH];
+            for (j, b) in b.iter_mut().enumerate() {
+                let start = self.b_start + j * self.b_panel + l * self.b_step;
+                // SAFETY: j < WIDTH and l ≤ last, so the end is at most the one asserted before the loop.
+                *b = L::load(unsafe { self.b.get_unchecked(start..start + L::N) });
+            }
+            for (i, c) in c.iter_mut().enumerate() {
+                // SAFETY: i < ROWS and l ≤ last, so the index is at most the one asserted before the loop.
+                let a = unsafe { *self.a.get_unchecked(i * self.a_row + l * self.a_step) };
+                let a = L::splat(a);
+                for (c, &b) in c.iter_mut().zip(&b) {
+                    *c = a.mul_add(b, *c);
+                }
+            }
+        }
+        for (i, c) in c.iter().enumerate() {
+            let row = &mut self.out[i * self.out_row..][..self.columns];
+            for (out, c) in row.chunks_mut(L::N).zip(c) {
+                c.store_partial(out);
+            }
+        }
+    }
+}

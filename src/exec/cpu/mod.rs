@@ -1,0 +1,21 @@
+//! The CPU executor: `f32`, SIMD, threads.
+//!
+//! Reading order: `crew` (how threads share a run), `program` (from a plan to a list of tasks), `lanes` (SIMD
+//! written once), then the kernels: `gemm`, `pointwise`, `pairwise`, `rearrange`. `slots` holds the memory
+//! that threads share.
+//!
+//! The result is the same, bit for bit, for any number of threads: every element is computed by one
+//! thread, in an order that does not depend on how many there are.
+
+mod crew;
+mod gemm;
+mod lanes;
+mod pairwise;
+mod pointwise;
+mod program;
+mod rearrange;
+mod slots;
+
+pub use crew::Device;
+pub use lanes::Isa;
+pub use program::Program;

@@ -1,0 +1,261 @@
+//! Sums over pairs of an evaluation point and a charge: potential, field, curvature.
+//!
+//! Charges are packed once into panels: the signed charge `q_j` of each lane, then coordinate after
+//! coordinate of a few registers' worth of charges. A block of points keeps its squared distances to one
+//! panel in registers while it walks along the coordinates, so each coordinate of a charge is loaded once
+//! for all points of the block, differences are formed directly (`‖a‖² + ‖b‖² − 2ab` would cancel where
+//! points are near), and no array of all pairs ever exists. Two dimensions and twelve thousand run
+//! through the same loop.
+
+use super::lanes::math::inverse_half_power;
+use super::lanes::{Kernel, Lanes};
+use crate::tape::plan::Pairwise;
+
+/// Registers per panel.
+const WIDTH: usize = 4;
+
+/// Points that are evaluated together.
+const POINTS: usize = 4;
+
+/// Sizes of a pairwise sum.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Geometry {
+    /// Real charges `N_y` and generated charges `N_x`.
+    pub charges: [usize; 2],
+    /// Dimension.
+    pub m: usize,
+}
+
+impl Geometry {
+    /// Panels on a machine with `lanes` numbers per register.
+    pub fn panels(&self, lanes: usize) -> usize {
+        (self.charges[0] + self.charges[1]).div_ceil(WIDTH * lanes)
+    }
+
+    /// Numbers per panel: one signed charge and `m` coordinates per lane.
+    pub fn panel(&self, lanes: usize) -> usize {
+        WIDTH * lanes * (1 + self.m)
+    }
+}
+
+/// Packs panels of charges.
+pub(super) struct Pack<'a> {
+    pub geometry: Geometry,
+    pub y: &'a [f32],
+    pub x: &'a [f32],
+    pub panels: std::ops::Range<usize>,
+    /// Room for exactly these panels.
+    pub out: &'a mut [f32],
+}
+
+impl Kernel for Pack<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Geometry { charges, m, .. } = self.geometry;
+        let lanes = WIDTH * L::N;
+        let size = self.geometry.panel(L::N);
+        for (panel, out) in self.panels.zip(self.out.chunks_exact_mut(size)) {
+            // Lanes behind the last charge have charge 0 and sit at the origin.
+            out.fill(0.0);
+            for lane in 0..lanes {
+                let j = panel * lanes + lane;
+                let (point, q) = if j < charges[0] {
+                    (&self.y[j * m..][..m], 1.0 / charges[0] as f32)
+                } else if j - charges[0] < charges[1] {
+                    let j = j - charges[0];
+                    (&self.x[j * m..][..m], -1.0 / charges[1] as f32)
+                } else {
+                    break;
+                };
+                out[lane] = q;
+                for (c, &coordinate) in point.iter().enumerate() {
+                    out[(1 + c) * lanes + lane] = coordinate;
+                }
+            }
+        }
+    }
+}
+
+/// A pairwise sum at some of the points.
+pub(super) struct Sums<'a> {
+    pub what: Pairwise,
+    pub geometry: Geometry,
+    pub d: u32,
+    pub epsilon: f32,
+    pub a: &'a [f32],
+    /// The vectors of a curvature, else empty.
+    pub v: &'a [f32],
+    pub packed: &'a [f32],
+    /// The points to evaluate.
+    pub range: std::ops::Range<usize>,
+    /// Room for exactly their results.
+    pub out: &'a mut [f32],
+}
+
+impl Kernel for Sums<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        // With 16 registers, larger blocks would spill their sums.
+        if L::MANY_REGISTERS {
+            self.blocks::<L, POINTS>();
+        } else {
+            self.blocks::<L, 2>();
+        }
+    }
+}
+
+impl Sums<'_> {
+    #[inline(always)]
+    fn blocks<L: Lanes, const P: usize>(self) {
+        let m = self.geometry.m;
+        let width = if self.what == Pairwise::Potential {
+            1
+        } else {
+            m
+        };
+        self.out.fill(0.0);
+        let mut start = self.range.start;
+        for out in self.out.chunks_mut(P * width) {
+            let points = out.len() / width;
+            // A short block evaluates its last point several times.
+            let row = |p: usize| start + p.min(points - 1);
+            let block = Block::<P> {
+                d: self.d,
+                epsilon_squared: self.epsilon * self.epsilon,
+                a: std::array::from_fn(|p| &self.a[row(p) * m..][..m]),
+            };
+            let panels = self.packed.chunks_exact(self.geometry.panel(L::N));
+            match self.what {
+                Pairwise::Potential => block.potential::<L>(panels, out),
+                Pairwise::Field => panels.for_each(|panel| block.field::<L>(panel, out)),
+                Pairwise::Curvature(_) => {
+                    let v = std::array::from_fn(|p| &self.v[row(p) * m..][..m]);
+                    panels.for_each(|panel| block.curvature::<L>(panel, v, out));
+                }
+            }
+            start += points;
+        }
+    }
+}
+
+/// A block of evaluation points.
+struct Block<'a, const P: usize> {
+    d: u32,
+    epsilon_squared: f32,
+    a: [&'a [f32]; P],
+}
+
+impl<const P: usize> Block<'_, P> {
+    /// `s = ‖a − b‖² + ε²` for all pairs of the block and a panel.
+    #[inline(always)]
+    fn squared<L: Lanes>(&self, panel: &[f32]) -> [[L; WIDTH]; P] {
+        let mut s = [[L::splat(self.epsilon_squared); WIDTH]; P];
+        let coordinates = panel.chunks_exact(WIDTH * L::N).skip(1);
+        for (c, b) in coordinates.enumerate() {
+            let b: [L; WIDTH] = std::array::from_fn(|w| L::load(&b[w * L::N..]));
+            for (s, a) in s.iter_mut().zip(&self.a) {
+                let a = L::splat(a[c]);
+                for (s, b) in s.iter_mut().zip(b) {
+                    let difference = a.sub(b);
+                    *s = difference.mul_add(difference, *s);
+                }
+            }
+        }
+        s
+    }
+
+    #[inline(always)]
+    fn charges<L: Lanes>(panel: &[f32]) -> [L; WIDTH] {
+        std::array::from_fn(|w| L::load(&panel[w * L::N..]))
+    }
+
+    /// Eq. (8): `Φ̂(a) = Σ_j q_j s_j^(−d/2)`.
+    #[inline(always)]
+    fn potential<'p, L: Lanes>(&self, panels: impl Iterator<Item = &'p [f32]>, out: &mut [f32]) {
+        let mut phi = [L::splat(0.0); P];
+        for panel in panels {
+            let q = Self::charges::<L>(panel);
+            let s = self.squared::<L>(panel);
+            for (phi, s) in phi.iter_mut().zip(s) {
+                for (s, q) in s.into_iter().zip(q) {
+                    *phi = q.mul_add(inverse_half_power(s, self.d), *phi);
+                }
+            }
+        }
+        for (out, phi) in out.iter_mut().zip(phi) {
+            *out = phi.sum();
+        }
+    }
+
+    /// Eq. (34): adds `Σ_j q_j d s_j^(−(d+2)/2) (a − b_j)` over one panel.
+    #[inline(always)]
+    fn field<L: Lanes>(&self, panel: &[f32], out: &mut [f32]) {
+        let q = Self::charges::<L>(panel);
+        let s = self.squared::<L>(panel);
+        let d = L::splat(self.d as f32);
+        let weights = s.map(|s| {
+            std::array::from_fn(|w| q[w].mul(d).mul(inverse_half_power(s[w], self.d + 2)))
+        });
+        self.add_differences::<L>(panel, weights, out);
+    }
+
+    /// Adds `Σ_j w_j (a − b_j)` over one panel to each point's row.
+    #[inline(always)]
+    fn add_differences<L: Lanes>(&self, panel: &[f32], weights: [[L; WIDTH]; P], out: &mut [f32]) {
+        let m = self.a[0].len();
+        let coordinates = panel.chunks_exact(WIDTH * L::N).skip(1);
+        for (c, b) in coordinates.enumerate() {
+            let b: [L; WIDTH] = std::array::from_fn(|w| L::load(&b[w * L::N..]));
+            let rows = out.chunks_exact_mut(m);
+            for ((a, weights), row) in self.a.iter().zip(&weights).zip(rows) {
+                let a = L::splat(a[c]);
+                let mut sum = L::splat(0.0);
+                for (&weight, b) in weights.iter().zip(b) {
+                    sum = weight.mul_add(a.sub(b), sum);
+                }
+                row[c] += sum.sum();
+            }
+        }
+    }
+
+    /// Adds `Σ_j q_j (−d s^(−(d+2)/2) v + d (d+2) s^(−(d+4)/2) ((a−b_j)·v) (a−b_j))` over one panel.
+    #[inline(always)]
+    fn curvature<L: Lanes>(&self, panel: &[f32], v: [&[f32]; P], out: &mut [f32]) {
+        let m = self.a[0].len();
+        let q = Self::charges::<L>(panel);
+        let s = self.squared::<L>(panel);
+        let mut along = [[L::splat(0.0); WIDTH]; P];
+        for (c, b) in panel.chunks_exact(WIDTH * L::N).skip(1).enumerate() {
+            for ((along, a), v) in along.iter_mut().zip(&self.a).zip(&v) {
+                let (a, v) = (L::splat(a[c]), L::splat(v[c]));
+                for (w, along) in along.iter_mut().enumerate() {
+                    *along = a.sub(L::load(&b[w * L::N..])).mul_add(v, *along);
+                }
+            }
+        }
+        let d = self.d as f32;
+        let weights = std::array::from_fn(|p| {
+            std::array::from_fn(|w| {
+                let power = inverse_half_power(s[p][w], self.d + 4);
+                q[w].mul(L::splat(d * (d + 2.0)))
+                    .mul(power)
+                    .mul(along[p][w])
+            })
+        });
+        self.add_differences::<L>(panel, weights, out);
+        for ((s, v), row) in s.iter().zip(&v).zip(out.chunks_exact_mut(m)) {
+            let mut c = L::splat(0.0);
+            for (&s, &q) in s.iter().zip(&q) {
+                c = q
+                    .mul(L::splat(-d))
+                    .mul_add(inverse_half_power(s, self.d + 2), c);
+            }
+            let c = c.sum();
+            for (out, v) in row.iter_mut().zip(*v) {
+                *out += c * v;
+            }
+        }
+    }
+}

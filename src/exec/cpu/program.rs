@@ -1,0 +1,362 @@
+//! From a plan to a list of tasks that every thread of the crew runs in step.
+//!
+//! Why sharing memory between threads is sound here: a *task* writes each element of its slots from exactly
+//! one thread, because the threads' shares of its units are disjoint ranges; it reads only slots that the
+//! task does not write, or (in place) the very elements that the reading thread itself writes; and all
+//! threads wait for each other between two tasks.
+
+#![expect(
+    unsafe_code,
+    reason = "borrows the ranges of shared slots that make up this thread's share"
+)]
+
+use std::ops::Range;
+use std::sync::Mutex;
+
+use super::crew::{Device, Place};
+use super::gemm::{self, Gemm, Right, TILE_ROWS};
+use super::lanes::{Isa, Kernel, Lanes};
+use super::pairwise::{self, Geometry};
+use super::pointwise::{self, BLOCK};
+use super::rearrange;
+use super::slots::Slots;
+use crate::exec::buffer::Buffer;
+use crate::exec::{Store, bind_state};
+use crate::numbers::Result;
+use crate::tape::Tape;
+use crate::tape::plan::{self, Pairwise, Plan, SlotId, SlotKind, Step};
+
+/// Results of this many numbers are finished with their pointwise work before the next tile starts.
+const TILE: usize = 4096;
+
+/// A tape compiled for the CPU.
+#[derive(Debug)]
+pub struct Program {
+    device: Device,
+    plan: Plan,
+    tasks: Vec<Task>,
+    /// One buffer per slot of the plan (empty for states), then the packing buffer.
+    buffers: Vec<Buffer>,
+    /// `(slot, position in the store)` of each state.
+    states: Vec<(SlotId, usize)>,
+    slots: Slots,
+    /// Pointwise registers, one set per thread.
+    registers: Vec<Mutex<Buffer>>,
+}
+
+/// What all threads do together between two waits. `usize` is a step of the plan.
+#[derive(Debug)]
+enum Task {
+    PackMatrix(usize, Gemm),
+    PackCharges(usize, Geometry),
+    Step(usize),
+}
+
+impl Program {
+    pub(in crate::exec) fn new(device: &Device, tape: &Tape, store: &Store) -> Result<Self> {
+        let plan = Plan::new(tape);
+        let lanes = device.isa().run(CountLanes);
+        let mut states = vec![];
+        let mut buffers = vec![];
+        for (id, slot) in plan.slots.iter().enumerate() {
+            buffers.push(match &slot.kind {
+                SlotKind::State(name) => {
+                    states.push((id, bind_state(store, name, slot.count)?));
+                    Buffer::default()
+                }
+                SlotKind::Constant(value) => Buffer::filled(slot.count, *value as f32),
+                SlotKind::Input(_) => Buffer::filled(slot.count, 0.0),
+                // An element that a kernel forgets to write shows up as NaN.
+                SlotKind::Scratch => Buffer::filled(slot.count, f32::NAN),
+            });
+        }
+        let (mut tasks, mut packed) = (vec![], 0);
+        for (i, step) in plan.steps.iter().enumerate() {
+            if let Some((task, count)) = packing(i, step, lanes) {
+                tasks.push(task);
+                packed = packed.max(count);
+            }
+            tasks.push(Task::Step(i));
+        }
+        buffers.push(Buffer::filled(packed, f32::NAN));
+        let programs = plan.steps.iter().filter_map(|s| s.pointwise.as_ref());
+        let scratch = programs.map(pointwise::scratch).max().unwrap_or(0);
+        let registers = (0..device.threads())
+            .map(|_| Mutex::new(Buffer::filled(scratch, 0.0)))
+            .collect();
+        Ok(Self {
+            device: device.clone(),
+            plan,
+            tasks,
+            buffers,
+            states,
+            slots: Slots::default(),
+            registers,
+        })
+    }
+
+    pub(in crate::exec) fn input(&mut self, name: &str) -> &mut [f32] {
+        let found = self.plan.slots.iter().position(|slot| match &slot.kind {
+            SlotKind::Input(input) => input == name,
+            _ => false,
+        });
+        let slot = found.unwrap_or_else(|| panic!("the tape has no input {name}"));
+        &mut self.buffers[slot]
+    }
+
+    pub(in crate::exec) fn output(&self, name: &str) -> &[f32] {
+        let found = self.plan.outputs.iter().find(|(output, ..)| output == name);
+        let (_, slot, count) = found.unwrap_or_else(|| panic!("the tape has no output {name}"));
+        &self.buffers[*slot][..*count]
+    }
+
+    pub(in crate::exec) fn run(&mut self, store: &mut Store) {
+        self.slots.clear();
+        let mut states = self.states.iter().peekable();
+        for (id, buffer) in self.buffers.iter_mut().enumerate() {
+            match states.next_if(|(slot, _)| *slot == id) {
+                Some(&(_, position)) => self.slots.push(store.values_mut(position)),
+                None => self.slots.push(buffer),
+            }
+        }
+        let shared = Shared {
+            isa: self.device.isa(),
+            steps: &self.plan.steps,
+            slots: &self.slots,
+            pack: self.plan.slots.len(),
+        };
+        self.device.broadcast(|place| {
+            let registers = self.registers[place.index].lock();
+            let mut registers = registers.unwrap_or_else(std::sync::PoisonError::into_inner);
+            for task in &self.tasks {
+                match *task {
+                    Task::PackMatrix(step, gemm) => shared.pack_matrix(step, gemm, place),
+                    Task::PackCharges(step, geometry) => shared.pack_charges(step, geometry, place),
+                    Task::Step(step) => shared.step(&shared.steps[step], place, &mut registers),
+                }
+                place.wait();
+            }
+        });
+    }
+}
+
+/// Asks an instruction set for its number of lanes.
+struct CountLanes;
+
+impl Kernel for CountLanes {
+    type Output = usize;
+    fn run<L: Lanes>(self) -> usize {
+        L::N
+    }
+}
+
+/// The packing task that `step` needs first, and how much room it takes.
+fn packing(i: usize, step: &Step, lanes: usize) -> Option<(Task, usize)> {
+    match step.kernel.as_ref()? {
+        plan::Kernel::Matmul { ta, tb, size, .. } => {
+            let gemm = gemm_of(*ta, *tb, *size);
+            match gemm.right(lanes) {
+                Right::Packed(count) if count > 0 => Some((Task::PackMatrix(i, gemm), count)),
+                _ => None,
+            }
+        }
+        plan::Kernel::Pairwise { size, .. } => {
+            let geometry = geometry_of(*size);
+            let count = geometry.panels(lanes) * geometry.panel(lanes);
+            Some((Task::PackCharges(i, geometry), count))
+        }
+        _ => None,
+    }
+}
+
+fn gemm_of(ta: bool, tb: bool, [m, k, n]: [usize; 3]) -> Gemm {
+    Gemm { m, k, n, ta, tb }
+}
+
+fn geometry_of([_, real, generated, m]: [usize; 4]) -> Geometry {
+    Geometry {
+        charges: [real, generated],
+        m,
+    }
+}
+
+/// What all threads see during a run.
+struct Shared<'a> {
+    isa: Isa,
+    steps: &'a [Step],
+    slots: &'a Slots,
+    /// The slot of the packing buffer.
+    pack: SlotId,
+}
+
+impl Shared<'_> {
+    /// All numbers of a slot that the current task only reads.
+    fn whole(&self, slot: SlotId) -> &[f32] {
+        // SAFETY: the buffers live as long as the run; this is only called for slots that the current task
+        // does not write (module documentation: kernel operands never share a slot with what the step
+        // stores, the planner replaces only values that are read element by element).
+        unsafe { self.slots.read(slot, 0..self.slots.len(slot)) }
+    }
+
+    /// This thread's elements of a slot that the current task writes.
+    fn mine(&self, slot: SlotId, range: Range<usize>) -> &mut [f32] {
+        // SAFETY: the buffers live as long as the run, and `range` is part of this thread's share of the
+        // current task, which is disjoint from every other thread's; the caller keeps no other borrow of it.
+        unsafe { self.slots.write(slot, range) }
+    }
+
+    fn pack_matrix(&self, step: usize, gemm: Gemm, place: Place) {
+        let Some(plan::Kernel::Matmul { b, .. }) = &self.steps[step].kernel else {
+            unreachable!("only matrix products pack matrices");
+        };
+        let lanes = self.isa.run(CountLanes);
+        let panels = place.share(gemm.n.div_ceil(lanes));
+        let size = lanes * gemm.k;
+        let b = &self.whole(*b)[..gemm.k * gemm.n];
+        let out = self.mine(self.pack, panels.start * size..panels.end * size);
+        self.isa.run(gemm::Pack {
+            gemm,
+            b,
+            panels,
+            out,
+        });
+    }
+
+    fn pack_charges(&self, step: usize, geometry: Geometry, place: Place) {
+        let Some(plan::Kernel::Pairwise { charges, .. }) = &self.steps[step].kernel else {
+            unreachable!("only pairwise sums pack charges");
+        };
+        let lanes = self.isa.run(CountLanes);
+        let panels = place.share(geometry.panels(lanes));
+        let size = geometry.panel(lanes);
+        let out = self.mine(self.pack, panels.start * size..panels.end * size);
+        self.isa.run(pairwise::Pack {
+            geometry,
+            y: self.whole(charges[2]),
+            x: self.whole(charges[3]),
+            panels,
+            out,
+        });
+    }
+
+    /// One step: this thread's share of the kernel, tile by tile, each followed by its pointwise work.
+    fn step(&self, step: &Step, place: Place, registers: &mut [f32]) {
+        let (units, unit, count) = match (&step.kernel, &step.pointwise) {
+            (Some(kernel), _) => work_units(kernel),
+            (None, Some(program)) => (program.count.div_ceil(BLOCK), BLOCK, program.count),
+            (None, None) => (0, 1, 0),
+        };
+        let share = place.share(units);
+        let (mut start, end) = (share.start * unit, count.min(share.end * unit));
+        // Only matrix products gain from small tiles: the others compute each element from afar.
+        let tile = match step.kernel {
+            Some(plan::Kernel::Matmul { .. }) => (TILE / unit).max(1) * unit,
+            _ => usize::MAX,
+        };
+        while start < end {
+            let range = start..start.saturating_add(tile).min(end);
+            start = range.end;
+            if let Some(kernel) = &step.kernel {
+                self.kernel(kernel, range.clone());
+            }
+            if let Some(program) = &step.pointwise {
+                self.isa.run(pointwise::Run {
+                    program,
+                    range,
+                    slots: self.slots,
+                    registers,
+                });
+            }
+        }
+    }
+
+    /// Elements `range` of a kernel's result.
+    fn kernel(&self, kernel: &plan::Kernel, range: Range<usize>) {
+        match kernel {
+            plan::Kernel::Matmul {
+                a,
+                b,
+                out,
+                ta,
+                tb,
+                size,
+            } => {
+                let gemm = gemm_of(*ta, *tb, *size);
+                let right = gemm.right(self.isa.run(CountLanes));
+                let b = match right {
+                    Right::Packed(count) => &self.whole(self.pack)[..count],
+                    _ => &self.whole(*b)[..gemm.k * gemm.n],
+                };
+                self.isa.run(gemm::Rows {
+                    gemm,
+                    right,
+                    a: &self.whole(*a)[..gemm.m * gemm.k],
+                    b,
+                    rows: range.start / gemm.n..range.end / gemm.n,
+                    out: self.mine(*out, range),
+                });
+            }
+            plan::Kernel::Sum { x, out, size } => self.isa.run(rearrange::Sum {
+                size: *size,
+                x: self.whole(*x),
+                range: range.clone(),
+                out: self.mine(*out, range),
+            }),
+            plan::Kernel::Broadcast { x, out, from, to } => {
+                let out = self.mine(*out, range.clone());
+                rearrange::broadcast(self.whole(*x), from, to, range, out);
+            }
+            plan::Kernel::Transpose { x, out, size } => {
+                let out = self.mine(*out, range.clone());
+                rearrange::transpose(self.whole(*x), *size, range, out);
+            }
+            plan::Kernel::Pairwise {
+                what,
+                d,
+                charges,
+                out,
+                size,
+            } => {
+                let geometry = geometry_of(*size);
+                let width = pairwise_width(*what, geometry.m);
+                self.isa.run(pairwise::Sums {
+                    what: *what,
+                    geometry,
+                    d: *d,
+                    epsilon: self.whole(charges[0])[0],
+                    a: self.whole(charges[1]),
+                    v: match what {
+                        Pairwise::Curvature(v) => self.whole(*v),
+                        _ => &[],
+                    },
+                    packed: self.whole(self.pack),
+                    range: range.start / width..range.end / width,
+                    out: self.mine(*out, range),
+                });
+            }
+        }
+    }
+}
+
+fn pairwise_width(what: Pairwise, m: usize) -> usize {
+    match what {
+        Pairwise::Potential => 1,
+        _ => m,
+    }
+}
+
+/// How a kernel's result is shared between threads: number of units, elements per unit, elements in all.
+fn work_units(kernel: &plan::Kernel) -> (usize, usize, usize) {
+    let (unit, count) = match kernel {
+        plan::Kernel::Matmul { size, .. } => (TILE_ROWS * size[2].max(1), size[0] * size[2]),
+        // Sixteen columns are a register or two; rows are whole by themselves.
+        plan::Kernel::Sum { size, .. } => (if size[2] == 1 { 1 } else { 16 }, size[0] * size[2]),
+        plan::Kernel::Broadcast { to, .. } => (BLOCK, to.iter().product()),
+        plan::Kernel::Transpose { size, .. } => (BLOCK, size[0] * size[1]),
+        plan::Kernel::Pairwise { what, size, .. } => {
+            let width = pairwise_width(*what, size[3]);
+            (4 * width, size[0] * width)
+        }
+    };
+    (count.div_ceil(unit), unit, count)
+}

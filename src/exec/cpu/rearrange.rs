@@ -1,0 +1,103 @@
+//! Sums over axes, general broadcasts, transposes: kernels that mostly move numbers.
+
+use super::lanes::{Kernel, Lanes};
+
+/// Partial sums are closed after so many terms: the rounding error grows with the number of terms in a chain.
+const CHAIN: usize = 256;
+
+/// Elements of a sum `y[o, i] = Σ_r x[o, r, i]`.
+pub(super) struct Sum<'a> {
+    /// `[outer, reduced, inner]`.
+    pub size: [usize; 3],
+    pub x: &'a [f32],
+    /// The elements to compute, counted through `[outer, inner]`.
+    pub range: std::ops::Range<usize>,
+    /// Room for exactly these.
+    pub out: &'a mut [f32],
+}
+
+impl Kernel for Sum<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let [_, reduced, inner] = self.size;
+        let mut element = self.range.start;
+        let mut out = self.out;
+        while !out.is_empty() {
+            let (o, i) = (element / inner, element % inner);
+            let x = &self.x[o * reduced * inner..][..reduced * inner];
+            let width = if inner == 1 {
+                out[0] = sum_row::<L>(x);
+                1
+            } else {
+                let width = out.len().min(inner - i).min(L::N);
+                sum_columns::<L>(x, inner, i, &mut out[..width]);
+                width
+            };
+            element += width;
+            out = &mut out[width..];
+        }
+    }
+}
+
+/// The sum of a contiguous row, a register of partial sums at a time.
+#[inline(always)]
+fn sum_row<L: Lanes>(x: &[f32]) -> f32 {
+    let mut total = 0.0;
+    for chain in x.chunks(CHAIN * L::N) {
+        let mut sums = L::splat(0.0);
+        for x in chain.chunks(L::N) {
+            sums = sums.add(L::load_partial(x));
+        }
+        total += sums.sum();
+    }
+    total
+}
+
+/// The sums of neighbouring columns `first..first + out.len()` of rows of `stride`.
+#[inline(always)]
+fn sum_columns<L: Lanes>(x: &[f32], stride: usize, first: usize, out: &mut [f32]) {
+    let mut total = L::splat(0.0);
+    for chain in x.chunks(CHAIN * stride) {
+        let mut sums = L::splat(0.0);
+        for row in chain.chunks_exact(stride) {
+            let row = &row[first..][..out.len()];
+            sums = sums.add(L::load_partial(row));
+        }
+        total = total.add(sums);
+    }
+    total.store_partial(out);
+}
+
+/// Elements `range` of a general broadcast between shapes of one rank, see [`crate::tape::Op::Broadcast`].
+pub(super) fn broadcast(
+    x: &[f32],
+    from: &[usize],
+    to: &[usize],
+    range: std::ops::Range<usize>,
+    out: &mut [f32],
+) {
+    for (element, out) in range.zip(out) {
+        let (mut rest, mut stride, mut offset) = (element, 1, 0);
+        for (&small, &large) in from.iter().zip(to).rev() {
+            if small != 1 {
+                offset += rest % large * stride;
+            }
+            stride *= small;
+            rest /= large;
+        }
+        *out = x[offset];
+    }
+}
+
+/// Elements `range` of the transpose of `x`, which is `[rows, cols]`.
+pub(super) fn transpose(
+    x: &[f32],
+    [rows, cols]: [usize; 2],
+    range: std::ops::Range<usize>,
+    out: &mut [f32],
+) {
+    for (element, out) in range.zip(out) {
+        *out = x[element % rows * cols + element / rows];
+    }
+}

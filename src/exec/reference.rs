@@ -1,0 +1,221 @@
+//! The definition of every primitive: textbook loops in `f64`, one operation after the other, nothing
+//! fused, nothing fast. What the other executors compute is compared with this; finite differences run on it.
+
+use std::collections::HashMap;
+
+use super::{Store, bind_state};
+use crate::numbers::{Result, Shape};
+use crate::tape::op::Charges;
+use crate::tape::{Op, Tape, Var};
+
+/// The values of a run, one list per recorded operation.
+pub type Values = Vec<Vec<f64>>;
+
+/// Computes every operation of `tape`. `source` gives the numbers of an input or state by its name.
+pub fn evaluate(tape: &Tape, source: &mut dyn FnMut(&str) -> Vec<f64>) -> Values {
+    let mut values: Values = Vec::with_capacity(tape.nodes().len());
+    for node in tape.nodes() {
+        let v = |x: &Var| &values[x.0];
+        let shape = |x: &Var| tape.shape(*x);
+        values.push(match &node.op {
+            Op::Input { name } | Op::State { name } => source(name),
+            Op::Constant(value) => vec![*value; node.shape.count()],
+            Op::StopGradient(x) | Op::Reshape(x) => v(x).clone(),
+            Op::Broadcast(x) => broadcast(v(x), shape(x), &node.shape),
+            Op::Sum { x, .. } => sum(v(x), shape(x), &node.shape),
+            Op::Transpose(x) => transpose(v(x), shape(x)[0], shape(x)[1]),
+            Op::Map(map, x) => v(x).iter().map(|&x| map.apply(x)).collect(),
+            Op::Zip(zip, a, b) => std::iter::zip(v(a), v(b))
+                .map(|(&a, &b)| zip.apply(a, b))
+                .collect(),
+            Op::Matmul { a, b, ta, tb } => {
+                let [m, n] = [node.shape[0], node.shape[1]];
+                let k = shape(a)[usize::from(!ta)];
+                let at = |i, l| v(a)[if *ta { l * m + i } else { i * k + l }];
+                let bt = |l, j| v(b)[if *tb { j * k + l } else { l * n + j }];
+                let product = |i: usize, j: usize| (0..k).map(|l| at(i, l) * bt(l, j)).sum();
+                (0..m * n).map(|ij| product(ij / n, ij % n)).collect()
+            }
+            Op::Potential(c) => Pairs::new(c, tape, &values).potential(),
+            Op::Field(c) => Pairs::new(c, tape, &values).field(),
+            Op::Curvature { charges, v } => {
+                Pairs::new(charges, tape, &values).curvature(&values[v.0])
+            }
+            Op::Assign { value, .. } => v(value).clone(),
+        });
+    }
+    values
+}
+
+/// The offset in `shape` of the element at `index` of a larger shape, staying at 0 where `shape` is 1.
+fn offset(index: usize, larger: &Shape, shape: &Shape) -> usize {
+    let (mut rest, mut stride, mut offset) = (index, 1, 0);
+    for (&large, &small) in std::iter::zip(larger.iter(), shape.iter()).rev() {
+        if small != 1 {
+            offset += rest % large * stride;
+        }
+        stride *= small;
+        rest /= large;
+    }
+    offset
+}
+
+fn broadcast(x: &[f64], from: &Shape, to: &Shape) -> Vec<f64> {
+    (0..to.count()).map(|i| x[offset(i, to, from)]).collect()
+}
+
+fn sum(x: &[f64], from: &Shape, to: &Shape) -> Vec<f64> {
+    let mut y = vec![0.0; to.count()];
+    for (i, x) in x.iter().enumerate() {
+        y[offset(i, from, to)] += x;
+    }
+    y
+}
+
+fn transpose(x: &[f64], rows: usize, cols: usize) -> Vec<f64> {
+    (0..rows * cols)
+        .map(|i| x[i % rows * cols + i / rows])
+        .collect()
+}
+
+/// Sums over pairs of an evaluation point and a signed charge.
+struct Pairs<'a> {
+    d: f64,
+    epsilon: f64,
+    /// Dimension of the points.
+    m: usize,
+    a: &'a [f64],
+    y: &'a [f64],
+    x: &'a [f64],
+}
+
+impl<'a> Pairs<'a> {
+    fn new(c: &Charges, tape: &Tape, values: &'a Values) -> Self {
+        Self {
+            d: f64::from(c.d),
+            epsilon: values[c.epsilon.0][0],
+            m: tape.shape(c.a)[1],
+            a: &values[c.a.0],
+            y: &values[c.y.0],
+            x: &values[c.x.0],
+        }
+    }
+
+    /// `Σ_j q_j f(a_i − b_j, s_ij)` for every point, with `s = ‖a−b‖² + ε²`, charges `q = 1/N_y` for real and
+    /// `−1/N_x` for generated points, and `f` adding its `width` numbers to a row.
+    fn sums(&self, width: usize, f: impl Fn(&mut [f64], usize, &[f64], f64, f64)) -> Vec<f64> {
+        let points = self.a.len() / self.m;
+        let mut rows = vec![0.0; points * width];
+        for i in 0..points {
+            let a = &self.a[i * self.m..][..self.m];
+            let row = &mut rows[i * width..][..width];
+            for (charges, sign) in [(self.y, 1.0), (self.x, -1.0)] {
+                let q = sign * self.m as f64 / charges.len() as f64;
+                for b in charges.chunks(self.m) {
+                    let difference: Vec<f64> = std::iter::zip(a, b).map(|(a, b)| a - b).collect();
+                    let squared: f64 = difference.iter().map(|r| r * r).sum();
+                    f(row, i, &difference, squared + self.epsilon.powi(2), q);
+                }
+            }
+        }
+        rows
+    }
+
+    /// Eq. (8): `Φ̂(a) = Σ q s^(−d/2)`.
+    fn potential(&self) -> Vec<f64> {
+        self.sums(1, |row, _, _, s, q| row[0] += q * s.powf(-self.d / 2.0))
+    }
+
+    /// Eq. (34): `Ê(a) = Σ q d (a−b) s^(−d/2−1)`.
+    fn field(&self) -> Vec<f64> {
+        self.sums(self.m, |row, _, difference, s, q| {
+            let c = q * self.d * s.powf(-self.d / 2.0 - 1.0);
+            for (e, r) in row.iter_mut().zip(difference) {
+                *e += c * r;
+            }
+        })
+    }
+
+    /// `∇²Φ̂(a) v = Σ q (−d s^(−d/2−1) v + d (d+2) s^(−d/2−2) (a−b) ((a−b)·v))`.
+    fn curvature(&self, v: &[f64]) -> Vec<f64> {
+        self.sums(self.m, |row, i, difference, s, q| {
+            let v = &v[i * self.m..][..self.m];
+            let along: f64 = std::iter::zip(difference, v).map(|(r, v)| r * v).sum();
+            let c1 = -q * self.d * s.powf(-self.d / 2.0 - 1.0);
+            let c2 = q * self.d * (self.d + 2.0) * s.powf(-self.d / 2.0 - 2.0) * along;
+            for ((h, r), v) in row.iter_mut().zip(difference).zip(v) {
+                *h += c1 * v + c2 * r;
+            }
+        })
+    }
+}
+
+/// A tape with its states bound to a store.
+#[derive(Debug)]
+pub struct Program {
+    tape: Tape,
+    states: HashMap<String, usize>,
+    inputs: HashMap<String, Vec<f64>>,
+    outputs: HashMap<String, Vec<f32>>,
+}
+
+impl Program {
+    pub(super) fn new(tape: &Tape, store: &Store) -> Result<Self> {
+        let mut states = HashMap::new();
+        let mut inputs = HashMap::new();
+        for node in tape.nodes() {
+            let count = node.shape.count();
+            match &node.op {
+                Op::State { name } => {
+                    states.insert(name.clone(), bind_state(store, name, count)?);
+                }
+                Op::Input { name } => {
+                    inputs.insert(name.clone(), vec![0.0; count]);
+                }
+                _ => {}
+            }
+        }
+        Ok(Self {
+            tape: tape.clone(),
+            states,
+            inputs,
+            outputs: HashMap::new(),
+        })
+    }
+
+    pub(super) fn write(&mut self, name: &str, values: &[f32]) {
+        let input = self.inputs.get_mut(name);
+        let input = input.unwrap_or_else(|| panic!("the tape has no input {name}"));
+        assert_eq!(input.len(), values.len(), "input {name}");
+        for (to, &from) in input.iter_mut().zip(values) {
+            *to = f64::from(from);
+        }
+    }
+
+    pub(super) fn run(&mut self, store: &mut Store) {
+        let values = evaluate(&self.tape, &mut |name| match self.states.get(name) {
+            Some(&i) => store.values(i).iter().map(|&x| f64::from(x)).collect(),
+            None => self.inputs[name].clone(),
+        });
+        let rounded = |v: Var| values[v.0].iter().map(|&x| x as f32);
+        for (i, node) in self.tape.nodes().iter().enumerate() {
+            if let Op::Assign { state, .. } = node.op {
+                if let Op::State { name } = &self.tape.node(state).op {
+                    let target = store.values_mut(self.states[name]);
+                    target
+                        .iter_mut()
+                        .zip(rounded(Var(i)))
+                        .for_each(|(to, x)| *to = x);
+                }
+            }
+        }
+        for (name, v) in self.tape.outputs() {
+            self.outputs.insert(name.clone(), rounded(*v).collect());
+        }
+    }
+
+    pub(super) fn read(&self, name: &str) -> &[f32] {
+        let output = self.outputs.get(name);
+        output.unwrap_or_else(|| panic!("the tape has no output {name}, or has not run"))
+    }
+}

@@ -1,0 +1,361 @@
+//! The functions that record operations: primitives first, then everything made of them.
+//!
+//! A recording that makes no sense (shapes that do not fit) is a mistake in the calling program, so it
+//! panics at the caller's line, as indexing out of bounds does; the message names the operation, the
+//! layer and the shapes. Nothing can go wrong with shapes once a tape is recorded.
+
+use std::ops::Range;
+
+use super::op::{Charges, Map, Op, Zip};
+use super::{Tape, Var};
+use crate::numbers::Shape;
+
+/// Sources, sinks and rearrangements.
+impl Tape {
+    /// Numbers handed in at every run under `name`.
+    pub fn input(&mut self, name: &str, shape: impl Into<Shape>) -> Var {
+        let op = Op::Input { name: name.into() };
+        self.source(op, shape.into())
+    }
+
+    /// Numbers that live in the store under `name`. Asking twice gives the same value.
+    pub fn state(&mut self, name: &str, shape: impl Into<Shape>) -> Var {
+        let op = Op::State { name: name.into() };
+        self.source(op, shape.into())
+    }
+
+    /// A named source, recorded once.
+    #[track_caller]
+    fn source(&mut self, op: Op, shape: Shape) -> Var {
+        match self.nodes.iter().position(|node| node.op == op) {
+            Some(i) if self.nodes[i].shape == shape => Var(i),
+            Some(i) => self.refuse(
+                op.name(),
+                &format!("{op:?} already has another shape"),
+                &[Var(i)],
+            ),
+            None => self.push(op, shape),
+        }
+    }
+
+    /// The same number everywhere.
+    pub fn constant(&mut self, value: f64, shape: impl Into<Shape>) -> Var {
+        self.push(Op::Constant(value), shape.into())
+    }
+
+    /// Hands `v` back after each run, under `name`.
+    pub fn output(&mut self, name: &str, v: Var) {
+        let v = self.computed(v);
+        self.outputs.push((name.into(), v));
+    }
+
+    /// `v`, copied if it is a source: assignments may change the original before the copy is read.
+    fn computed(&mut self, v: Var) -> Var {
+        match self.node(v).op {
+            Op::StopGradient(x) => self.computed(x),
+            Op::Reshape(x) => {
+                let shape = self.shape(v).clone();
+                let x = self.computed(x);
+                self.push(Op::Reshape(x), shape)
+            }
+            Op::Input { .. } | Op::State { .. } | Op::Constant(_) => {
+                let shape = self.shape(v).clone();
+                let copy = Map::Affine {
+                    scale: 1.0,
+                    shift: 0.0,
+                };
+                self.push(Op::Map(copy, v), shape)
+            }
+            _ => v,
+        }
+    }
+
+    /// `state` becomes `value` when the run ends; the run itself sees the old value everywhere.
+    #[track_caller]
+    pub fn assign(&mut self, state: Var, value: Var) {
+        if !matches!(self.node(state).op, Op::State { .. }) {
+            self.refuse("assign", "the target is not a state", &[state, value]);
+        }
+        if self.shape(state) != self.shape(value) {
+            self.refuse("assign", "shapes differ", &[state, value]);
+        }
+        let shape = self.shape(state).clone();
+        let value = self.computed(value);
+        self.push(Op::Assign { state, value }, shape);
+    }
+
+    /// `x` as a constant for every gradient.
+    pub fn stop_gradient(&mut self, x: Var) -> Var {
+        let shape = self.shape(x).clone();
+        self.push(Op::StopGradient(x), shape)
+    }
+
+    /// `x` with other axes over the same elements.
+    #[track_caller]
+    pub fn reshape(&mut self, x: Var, shape: impl Into<Shape>) -> Var {
+        let shape = shape.into();
+        if shape.count() != self.shape(x).count() {
+            self.refuse("reshape", &format!("cannot become {shape}"), &[x]);
+        }
+        if shape == *self.shape(x) {
+            return x;
+        }
+        if let Op::Constant(value) = self.node(x).op {
+            return self.constant(value, shape);
+        }
+        self.push(Op::Reshape(x), shape)
+    }
+
+    /// `x` repeated along every axis where it has size 1, or lacks the axis on the left, as NumPy does.
+    #[track_caller]
+    pub fn broadcast(&mut self, x: Var, shape: impl Into<Shape>) -> Var {
+        let shape = shape.into();
+        let from = self.shape(x).clone();
+        let fits = from.len() <= shape.len()
+            && std::iter::zip(from.iter().rev(), shape.iter().rev())
+                .all(|(&f, &t)| f == t || f == 1);
+        if !fits {
+            self.refuse("broadcast", &format!("cannot become {shape}"), &[x]);
+        }
+        if let Op::Constant(value) = self.node(x).op {
+            return self.constant(value, shape);
+        }
+        let mut padded = vec![1; shape.len() - from.len()];
+        padded.extend_from_slice(&from);
+        let x = self.reshape(x, padded);
+        if shape == *self.shape(x) {
+            return x;
+        }
+        self.push(Op::Broadcast(x), shape)
+    }
+
+    /// The sum over neighbouring `axes`, which stay with size 1.
+    #[track_caller]
+    pub fn sum(&mut self, x: Var, axes: Range<usize>) -> Var {
+        let mut shape = self.shape(x).to_vec();
+        if axes.start > axes.end || axes.end > shape.len() {
+            self.refuse("sum", &format!("there are no axes {axes:?}"), &[x]);
+        }
+        if shape[axes.clone()].iter().all(|&n| n == 1) {
+            return x;
+        }
+        shape[axes.clone()].fill(1);
+        self.push(Op::Sum { x, axes }, shape.into())
+    }
+
+    /// `y[j, i] = x[i, j]`.
+    #[track_caller]
+    pub fn transpose(&mut self, x: Var) -> Var {
+        let &[rows, cols] = &self.shape(x)[..] else {
+            self.refuse("transpose", "a matrix is needed", &[x])
+        };
+        self.push(Op::Transpose(x), [cols, rows].into())
+    }
+
+    /// The matrix product `a b`, with `ta` / `tb` of `aᵀ` / `bᵀ`.
+    #[track_caller]
+    pub fn matmul(&mut self, a: Var, ta: bool, b: Var, tb: bool) -> Var {
+        let (&[a0, a1], &[b0, b1]) = (&self.shape(a)[..], &self.shape(b)[..]) else {
+            self.refuse("matmul", "two matrices are needed", &[a, b])
+        };
+        let (m, k) = if ta { (a1, a0) } else { (a0, a1) };
+        let (k2, n) = if tb { (b1, b0) } else { (b0, b1) };
+        if k != k2 {
+            self.refuse(
+                "matmul",
+                &format!("inner sizes {k} and {k2} differ"),
+                &[a, b],
+            );
+        }
+        self.push(Op::Matmul { a, b, ta, tb }, [m, n].into())
+    }
+
+    /// `Φ̂(a_i)`, Eq. (8), shape `[N]`.
+    #[track_caller]
+    pub fn potential(&mut self, charges: Charges) -> Var {
+        let n = self.check_charges("potential", &charges)[0];
+        self.push(Op::Potential(charges), [n].into())
+    }
+
+    /// `Ê(a_i) = −∇Φ̂(a_i)`, Eq. (34), shape `[N, m]`.
+    #[track_caller]
+    pub fn field(&mut self, charges: Charges) -> Var {
+        let shape = self.check_charges("field", &charges);
+        self.push(Op::Field(charges), shape)
+    }
+
+    /// `∇²Φ̂(a_i) v_i`, shape `[N, m]`.
+    #[track_caller]
+    pub fn curvature(&mut self, charges: Charges, v: Var) -> Var {
+        let shape = self.check_charges("curvature", &charges);
+        if *self.shape(v) != shape {
+            self.refuse("curvature", "v must have the shape of a", &[charges.a, v]);
+        }
+        self.push(Op::Curvature { charges, v }, shape)
+    }
+
+    /// The shape `[N, m]` of the evaluation points.
+    #[track_caller]
+    fn check_charges(&self, op: &str, charges: &Charges) -> Shape {
+        let operands = charges.operands();
+        let [epsilon, a, y, x] = operands.map(|v| self.shape(v).to_vec());
+        let dimensions = [&a, &y, &x].map(|s| if s.len() == 2 { s[1] } else { 0 });
+        if dimensions[0] == 0 || dimensions.iter().any(|&m| m != dimensions[0]) {
+            self.refuse(
+                op,
+                "points and charges must be rows of one dimension",
+                &operands,
+            );
+        }
+        if epsilon.iter().product::<usize>() != 1 || charges.d == 0 {
+            self.refuse(op, "epsilon must be one number and d at least 1", &operands);
+        }
+        if y[0] == 0 || x[0] == 0 {
+            self.refuse(op, "a mean over no charges has no value", &operands);
+        }
+        a.into()
+    }
+}
+
+/// Functions of each element.
+impl Tape {
+    fn map(&mut self, map: Map, x: Var) -> Var {
+        let shape = self.shape(x).clone();
+        if let Op::Constant(value) = self.node(x).op {
+            return self.constant(map.apply(value), shape);
+        }
+        self.push(Op::Map(map, x), shape)
+    }
+
+    #[track_caller]
+    fn zip(&mut self, zip: Zip, a: Var, b: Var) -> Var {
+        if self.shape(a) != self.shape(b) {
+            self.refuse(zip.name(), "shapes differ", &[a, b]);
+        }
+        let shape = self.shape(a).clone();
+        // A constant operand makes most functions of two numbers affine functions of one: gradients start
+        // from the constant 1, and this keeps their tapes short and readable.
+        match (zip, &self.node(a).op, &self.node(b).op) {
+            (_, &Op::Constant(a), &Op::Constant(b)) => self.constant(zip.apply(a, b), shape),
+            (Zip::Add, _, &Op::Constant(c)) => self.affine(a, 1.0, c),
+            (Zip::Add, &Op::Constant(c), _) => self.affine(b, 1.0, c),
+            (Zip::Sub, _, &Op::Constant(c)) => self.affine(a, 1.0, -c),
+            (Zip::Sub, &Op::Constant(c), _) => self.affine(b, -1.0, c),
+            (Zip::Mul, _, &Op::Constant(c)) => self.affine(a, c, 0.0),
+            (Zip::Mul, &Op::Constant(c), _) => self.affine(b, c, 0.0),
+            (Zip::Div, _, &Op::Constant(c)) => self.affine(a, 1.0 / c, 0.0),
+            _ => self.push(Op::Zip(zip, a, b), shape),
+        }
+    }
+
+    /// `a + b`.
+    #[track_caller]
+    pub fn add(&mut self, a: Var, b: Var) -> Var {
+        self.zip(Zip::Add, a, b)
+    }
+
+    /// `a − b`.
+    #[track_caller]
+    pub fn sub(&mut self, a: Var, b: Var) -> Var {
+        self.zip(Zip::Sub, a, b)
+    }
+
+    /// `a · b`, element by element.
+    #[track_caller]
+    pub fn mul(&mut self, a: Var, b: Var) -> Var {
+        self.zip(Zip::Mul, a, b)
+    }
+
+    /// `a / b`, element by element.
+    #[track_caller]
+    pub fn div(&mut self, a: Var, b: Var) -> Var {
+        self.zip(Zip::Div, a, b)
+    }
+
+    /// The larger of `a` and `b`.
+    #[track_caller]
+    pub fn max(&mut self, a: Var, b: Var) -> Var {
+        self.zip(Zip::Max, a, b)
+    }
+
+    /// The smaller of `a` and `b`.
+    #[track_caller]
+    pub fn min(&mut self, a: Var, b: Var) -> Var {
+        self.zip(Zip::Min, a, b)
+    }
+
+    /// `scale · x + shift`.
+    pub fn affine(&mut self, x: Var, scale: f64, shift: f64) -> Var {
+        if scale == 1.0 && shift == 0.0 {
+            return x;
+        }
+        // A zero factor makes a constant, even of infinite `x`: adjoints that are zero stay zero.
+        if scale == 0.0 {
+            let shape = self.shape(x).clone();
+            return self.constant(shift, shape);
+        }
+        self.map(Map::Affine { scale, shift }, x)
+    }
+
+    /// `c · x`.
+    pub fn scale(&mut self, x: Var, c: f64) -> Var {
+        self.affine(x, c, 0.0)
+    }
+
+    /// `eˣ`.
+    pub fn exp(&mut self, x: Var) -> Var {
+        self.map(Map::Exp, x)
+    }
+
+    /// `ln x`.
+    pub fn ln(&mut self, x: Var) -> Var {
+        self.map(Map::Ln, x)
+    }
+
+    /// `√x`.
+    pub fn sqrt(&mut self, x: Var) -> Var {
+        self.map(Map::Sqrt, x)
+    }
+
+    /// `x^p`.
+    pub fn pow(&mut self, x: Var, p: f64) -> Var {
+        self.map(Map::Pow(p), x)
+    }
+
+    /// `x²`.
+    pub fn square(&mut self, x: Var) -> Var {
+        self.mul(x, x)
+    }
+
+    /// Hyperbolic tangent.
+    pub fn tanh(&mut self, x: Var) -> Var {
+        self.map(Map::Tanh, x)
+    }
+
+    /// `x` if `x > 0`, else `eˣ − 1`.
+    pub fn elu(&mut self, x: Var) -> Var {
+        self.map(Map::Elu, x)
+    }
+
+    /// `1` if `x > 0`, else `0`.
+    pub fn step(&mut self, x: Var) -> Var {
+        self.map(Map::Step, x)
+    }
+}
+
+/// Sums and means.
+impl Tape {
+    /// The sum of all elements, shape `[1]`.
+    pub fn sum_all(&mut self, x: Var) -> Var {
+        let rank = self.shape(x).len();
+        let sum = self.sum(x, 0..rank);
+        self.reshape(sum, [1])
+    }
+
+    /// The mean of all elements, shape `[1]`.
+    pub fn mean_all(&mut self, x: Var) -> Var {
+        let count = self.shape(x).count();
+        let sum = self.sum_all(x);
+        self.scale(sum, 1.0 / count as f64)
+    }
+}
