@@ -1,2 +1,4 @@
 //! lib
+pub mod data;
+pub mod metrics;
 pub mod numbers;
