@@ -1,4 +1,5 @@
 //! lib
 pub mod data;
+pub mod figures;
 pub mod metrics;
 pub mod numbers;
