@@ -6,7 +6,7 @@
 use image::{Rgb, RgbImage};
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
 
-use super::palette::{WHITE, mix};
+use super::palette::{WHITE, mix, unit};
 
 /// Font of tick numbers and captions: 16 pixels high.
 pub const SMALL: RasterHeight = RasterHeight::Size16;
@@ -83,7 +83,7 @@ impl Canvas {
             let offset = [p[0] - from[0], p[1] - from[1]];
             // The nearest point of the stroke's axis; a stroke of no length is a dot.
             let t = (offset[0] * along[0] + offset[1] * along[1]) / squared;
-            let t = t.max(0.0).min(1.0);
+            let t = unit(t);
             let distance = (offset[0] - t * along[0]).hypot(offset[1] - t * along[1]);
             width / 2.0 + 0.5 - distance
         });
@@ -153,7 +153,7 @@ impl Canvas {
         for y in first[1]..end[1] {
             for x in first[0]..end[0] {
                 let share = coverage([x as f32 + 0.5, y as f32 + 0.5]);
-                self.blend(x, y, color, alpha * share.max(0.0).min(1.0));
+                self.blend(x, y, color, alpha * unit(share));
             }
         }
     }

@@ -7,13 +7,13 @@ use super::canvas::Canvas;
 use super::palette::{GENERATED, REAL, sequential};
 
 /// Histogram cells along each axis.
-const BINS: u32 = 98;
+const BINS: u32 = 70;
 /// Width of a histogram cell in pixels.
-const CELL: u32 = 5;
+const CELL: u32 = 7;
 
 /// Two 2-D histograms with the same axes and one colour scale: 1200 x 620 pixels.
 ///
-/// Both show \[−`window`, `window`\]² in 98 x 98 cells. The colour is the estimated probability density: the
+/// Both show \[−`window`, `window`\]² in 70 x 70 cells. The colour is the estimated probability density: the
 /// share of all points in a cell divided by the cell's area, in 1 / (data unit)²; so sets of different sizes
 /// can be compared. The scale ends at the highest density of the *real* points (of the generated ones, if
 /// there are no real ones): a collapsed generator saturates it instead of fading the truth to nothing.

@@ -1,10 +1,10 @@
-//! The potential as a landscape and the field as arrows: the paper's Figure 1.
+//! The potential as a landscape and its forces on generated points as arrows: the paper's Figure 1.
 
 use image::RgbImage;
 
 use super::axes::{Axes, ColorBar, Dot};
 use super::canvas::{Align, Canvas, LARGE, SMALL};
-use super::palette::{GENERATED, INK, REAL, WHITE, diverging};
+use super::palette::{ARROW, GENERATED, INK, REAL, WHITE, diverging};
 use crate::numbers::{Error, Result};
 
 const AXES: Axes = Axes {
@@ -23,26 +23,29 @@ pub fn grid_points(n: usize, window: f32) -> Vec<[f32; 2]> {
         .collect()
 }
 
-/// The potential, the field, and the charges that make them: 900 x 860 pixels.
+/// The potential, the forces on generated points, and the charges behind both: 900 x 860 pixels.
 ///
-/// `phi` holds Φ at [`grid_points`]`(n, window)` for some n, `arrows` the field vectors E = −∇Φ at the points
-/// of a coarser grid. Blue background is positive potential, orange negative, and neutral is exactly zero; the
-/// scale ends at the 99.5 % quantile of |Φ|, so that single peaks do not wash out the rest. An arrow's length
-/// is |E| / (|E| + median |E|) of its cell: it tells weak from strong near the median and saturates far above
-/// it. `real` points are blue, `generated` points orange. Values and points that are not finite are left out.
+/// `phi` holds Φ at [`grid_points`]`(n, window)` for some n, and `field` the vectors E = −∇Φ at the points of
+/// a coarser grid (24 x 24 reads well). Blue background is positive potential, orange negative, and neutral is
+/// exactly zero; the scale ends at the 99.5 % quantile of |Φ|, so that single peaks do not wash out the rest.
+///
+/// Arrows point along −E, because generated points carry negative charge: up the potential, towards real
+/// points that lack generated ones, "the forces acting on the generator samples" of the paper's caption. Their
+/// length is |E| / (|E| + median |E|) of a cell: it tells weak from strong near the median and saturates far
+/// above it. `real` points are blue, `generated` points orange. What is not finite is left out.
 ///
 /// # Errors
-/// If `phi` or `arrows` does not fill a square grid.
+/// If `phi` or `field` does not fill a square grid.
 pub fn field(
     window: f32,
     phi: &[f32],
-    arrows: &[[f32; 2]],
+    field: &[[f32; 2]],
     real: &[[f32; 2]],
     generated: &[[f32; 2]],
     title: &str,
 ) -> Result<RgbImage> {
     let phi_side = square_side(phi.len(), "potential values")?;
-    let arrow_side = square_side(arrows.len(), "field vectors")?;
+    let arrow_side = square_side(field.len(), "field vectors")?;
     let mut canvas = Canvas::new(900, 860);
     let axes = Axes { window, ..AXES };
 
@@ -59,7 +62,7 @@ pub fn field(
             }
         }
     }
-    draw_arrows(&mut canvas, &axes, arrows, arrow_side);
+    draw_arrows(&mut canvas, &axes, field, arrow_side);
     for (points, color) in [(real, REAL), (generated, GENERATED)] {
         let dot = |radius, color| Dot {
             radius,
@@ -83,7 +86,7 @@ pub fn field(
         Align::Left,
         SMALL,
         INK,
-        "arrows: field E = -grad Phi",
+        "arrows: force on generated points, -E = grad Phi",
     );
     let bar = ColorBar {
         corner: [802, axes.top],
@@ -95,22 +98,23 @@ pub fn field(
     Ok(canvas.into_image())
 }
 
-/// One arrow per cell, centred on the cell and at most 85 % of it long.
-fn draw_arrows(canvas: &mut Canvas, axes: &Axes, arrows: &[[f32; 2]], side: usize) {
+/// One arrow along −E per cell, centred on the cell and at most 85 % of it long.
+fn draw_arrows(canvas: &mut Canvas, axes: &Axes, field: &[[f32; 2]], side: usize) {
     let strength = |e: &[f32; 2]| e[0].hypot(e[1]);
-    let median = quantile(arrows.iter().map(strength), 0.5);
+    let median = quantile(field.iter().map(strength), 0.5);
     let longest = 0.85 * axes.side as f32 / side as f32;
-    for (e, point) in arrows.iter().zip(grid_points(side, axes.window)) {
+    for (e, point) in field.iter().zip(grid_points(side, axes.window)) {
         let (size, Some(centre)) = (strength(e), axes.pixel(point)) else {
             continue;
         };
         let length = longest * size / (size + median);
         // Below two pixels (or for NaN) there is no direction to see.
         if length >= 2.0 {
-            let half = [e[0], -e[1]].map(|v| v / size * length / 2.0);
+            // Minus E, and y runs downwards on the canvas.
+            let half = [-e[0], e[1]].map(|v| v / size * length / 2.0);
             let tail = [centre[0] - half[0], centre[1] - half[1]];
             let tip = [centre[0] + half[0], centre[1] + half[1]];
-            canvas.arrow(tail, tip, 1.2, INK);
+            canvas.arrow(tail, tip, 1.2, ARROW);
         }
     }
 }
@@ -178,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn arrows_point_along_the_field_and_saturate() {
+    fn arrows_point_against_the_field_whatever_its_strength() {
         let background = diverging(0.0);
         let inked = |e: [f32; 2]| {
             let image = field(5.0, &[0.0], &[e], &[], &[], "").unwrap();
@@ -188,8 +192,8 @@ mod tests {
             let up = (414..426).any(|x| x != 419 && x != 420 && at(x, 420 - 150));
             (right, up)
         };
-        assert_eq!(inked([1e-6, 0.0]), (true, false));
-        assert_eq!(inked([0.0, 1e6]), (false, true));
+        assert_eq!(inked([-1e-6, 0.0]), (true, false));
+        assert_eq!(inked([0.0, -1e6]), (false, true));
         assert_eq!(inked([0.0, 0.0]), (false, false));
     }
 

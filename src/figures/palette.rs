@@ -9,8 +9,10 @@ use image::Rgb;
 pub const REAL: Rgb<u8> = Rgb([0, 114, 178]);
 /// Generated samples.
 pub const GENERATED: Rgb<u8> = Rgb([213, 94, 0]);
-/// Text and arrows.
+/// Text.
 pub const INK: Rgb<u8> = Rgb([48, 52, 58]);
+/// Field arrows: legible over any background, but quieter than the points.
+pub const ARROW: Rgb<u8> = Rgb([84, 88, 96]);
 /// Frames and ticks, which should be found but not noticed.
 pub const FRAME: Rgb<u8> = Rgb([150, 154, 160]);
 /// The paper.
@@ -35,10 +37,15 @@ const DIVERGING: [Rgb<u8>; 5] = [
     Rgb([98, 168, 214]),
 ];
 
+/// `t` clamped to \[0, 1\], with NaN counting as 0 (`f32::clamp` would keep it).
+pub fn unit(t: f32) -> f32 {
+    if t > 0.0 { t.min(1.0) } else { 0.0 }
+}
+
 /// The colour a share `t` of the way from `a` to `b`, channel by channel; `t` is clamped to \[0, 1\] and NaN
 /// counts as 0.
 pub fn mix(a: Rgb<u8>, b: Rgb<u8>, t: f32) -> Rgb<u8> {
-    let t = t.max(0.0).min(1.0);
+    let t = unit(t);
     Rgb(std::array::from_fn(|i| {
         let (a, b) = (f32::from(a.0[i]), f32::from(b.0[i]));
         (a + (b - a) * t).round() as u8
@@ -58,7 +65,7 @@ pub fn diverging(t: f32) -> Rgb<u8> {
 /// The colour at `t` in \[0, 1\] along equally spaced anchors.
 fn along(anchors: &[Rgb<u8>], t: f32) -> Rgb<u8> {
     let last = anchors.len() - 1;
-    let place = t.max(0.0).min(1.0) * last as f32;
+    let place = unit(t) * last as f32;
     let index = (place as usize).min(last - 1);
     mix(anchors[index], anchors[index + 1], place - index as f32)
 }
