@@ -1,0 +1,47 @@
+//! Floor 6: pictures from plain arrays. Nothing here knows about tapes, networks or devices.
+//!
+//! Reading order: [`palette`] (what colours mean), [`canvas`] (pixels), [`axes`] (data to pixels), and then one
+//! file per figure: [`scatter`] (the paper's Figure 4), [`density`] (Figure 5), [`field`] (Figure 1) and
+//! [`animation`].
+
+pub mod animation;
+pub mod axes;
+pub mod canvas;
+pub mod density;
+pub mod field;
+pub mod palette;
+pub mod scatter;
+
+use std::io::Cursor;
+use std::path::Path;
+
+use image::{ImageFormat, RgbImage};
+
+use crate::numbers::atomic::write_atomically;
+use crate::numbers::{Error, Result};
+
+/// Writes `image` to `path` as a PNG.
+///
+/// # Errors
+/// If `path` cannot be written.
+pub fn write_png(path: &Path, image: &RgbImage) -> Result<()> {
+    let mut bytes = Cursor::new(Vec::new());
+    image
+        .write_to(&mut bytes, ImageFormat::Png)
+        .map_err(|e| Error::failure(format!("cannot encode {}: {e}", path.display())))?;
+    write_atomically(path, |w| w.write_all(bytes.get_ref()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_png_comes_back_bit_for_bit() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.png");
+        let image = RgbImage::from_fn(7, 5, |x, y| image::Rgb([x as u8, y as u8, 200]));
+        write_png(&path, &image).unwrap();
+        assert_eq!(image::open(&path).unwrap().into_rgb8(), image);
+    }
+}

@@ -1,0 +1,68 @@
+//! Real and generated points side by side, as in the paper's Figure 4.
+
+use image::RgbImage;
+
+use super::axes::{Axes, Dot};
+use super::canvas::Canvas;
+use super::palette::{GENERATED, REAL};
+
+/// Two scatter plots with the same axes, `real` on the left and `generated` on the right: 1200 x 620 pixels.
+///
+/// Both show \[−`window`, `window`\]² in data units; points outside it and points that are not finite are
+/// left out. `titles` stand above the two panels.
+pub fn scatter(
+    real: &[[f32; 2]],
+    generated: &[[f32; 2]],
+    window: f32,
+    titles: [&str; 2],
+) -> RgbImage {
+    let mut canvas = Canvas::new(1200, 620);
+    let panels = [
+        (60, real, REAL, titles[0]),
+        (650, generated, GENERATED, titles[1]),
+    ];
+    for (left, points, color, title) in panels {
+        let axes = Axes {
+            left,
+            top: 56,
+            side: 520,
+            window,
+        };
+        let dot = Dot {
+            radius: 1.6,
+            color,
+            alpha: opacity(points.len()),
+        };
+        axes.dots(&mut canvas, points, dot);
+        axes.frame(&mut canvas);
+        axes.title(&mut canvas, color, title);
+    }
+    canvas.into_image()
+}
+
+/// The more points there are, the more they overlap, and the fainter each of them has to be for the densest
+/// places to keep their structure: from 0.85 for few points down to 0.12.
+fn opacity(points: usize) -> f32 {
+    (35.0 / (points as f32).sqrt()).clamp(0.12, 0.85)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figures::palette::WHITE;
+
+    #[test]
+    fn one_point_lands_in_its_panel_only() {
+        let image = scatter(&[[0.0, 0.0]], &[], 10.0, ["", ""]);
+        assert_eq!(image.dimensions(), (1200, 620));
+        assert_ne!(*image.get_pixel(60 + 260, 56 + 260), WHITE);
+        assert_eq!(*image.get_pixel(650 + 260, 56 + 260), WHITE);
+    }
+
+    #[test]
+    fn no_points_and_no_numbers_are_no_problem() {
+        let empty = scatter(&[], &[], 25.0, ["a", "b"]);
+        let nan = [[f32::NAN, 0.0], [f32::INFINITY, 1.0], [1e30, 0.0]];
+        assert_eq!(empty, scatter(&nan, &nan, 25.0, ["a", "b"]));
+    }
+}
