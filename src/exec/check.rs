@@ -66,8 +66,11 @@ pub fn check_gradient(
             let difference = (loss_at(h) - loss_at(-h)) / (2.0 * h);
             let recorded = recorded[gradients[which].0][element];
             let error = (recorded - difference).abs() / (1.0 + difference.abs());
-            // Written so that a NaN counts as the worst.
-            if worst.as_ref().is_none_or(|w| !(error <= w.error)) {
+            // A NaN counts as the worst.
+            if worst
+                .as_ref()
+                .is_none_or(|w| error > w.error || error.is_nan())
+            {
                 worst = Some(Mismatch {
                     at: (which, element),
                     recorded,
