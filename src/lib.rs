@@ -8,3 +8,4 @@ pub mod nn;
 pub mod numbers;
 pub mod optim;
 pub mod tape;
+pub mod train;

@@ -91,13 +91,13 @@ mod tests {
         };
         let (y, x) = (normal("y", 0.0), normal("x", 4.0));
         let plummer = Plummer { d: 1, epsilon: 1.0 };
-        let mut particles = Particles::new(&backend, plummer, &y, &x, 1.0).unwrap();
+        let mut particles = Particles::new(&backend, plummer, &y, &x, 5.0).unwrap();
         let mut energies = vec![];
         for _ in 0..3000 {
             energies.push(particles.step());
         }
         assert!(energies.windows(2).all(|e| e[1] <= e[0] + 1e-6));
-        assert!(energies[2999] < 1e-3 * energies[0], "{energies:?}");
+        assert!(energies[2999] < 0.01 * energies[0], "{energies:?}");
         assert!(energies[2999] > -1e-6);
     }
 
