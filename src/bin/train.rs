@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use coulomb_gan::numbers::{Error, Result};
+use coulomb_gan::numbers::Result;
+use coulomb_gan::train::flags::whole;
 use coulomb_gan::train::interrupt::Interrupt;
 use coulomb_gan::train::model::Model;
 use coulomb_gan::train::presets::{PRESETS, preset};
@@ -101,22 +102,13 @@ struct Hyper {
     average: Option<f64>,
 }
 
-/// A flag's whole number; ranges are checked by [`Config::validate`], signs here.
-fn whole<T: TryFrom<i64>>(flag: &str, value: i64) -> Result<T> {
-    T::try_from(value).map_err(|_| {
-        Error::usage(format!(
-            "--{flag} must be a positive whole number, not {value}"
-        ))
-    })
-}
-
 impl Args {
     /// The configuration of a new run.
     fn config(&self) -> Result<Config> {
         let mut c = preset(&self.preset)?;
         let h = &self.hyper;
         if let Some(steps) = self.steps {
-            c.steps = whole("steps", steps)?;
+            c.steps = whole("steps", steps, 1, MOST)?;
             c.decay_steps = c.steps;
             c.sample_every = (c.steps / 60).max(1);
             c.checkpoint_every = (c.steps / 10).max(1);
@@ -161,9 +153,15 @@ impl Args {
     }
 }
 
+/// The most steps, points, units; [`Config::validate`] may allow less.
+const MOST: i64 = 1_000_000_000;
+
 fn set<T: TryFrom<i64>>(target: &mut T, flag: &str, value: Option<i64>) -> Result<()> {
     if let Some(value) = value {
-        *target = whole(flag, value)?;
+        *target = match flag {
+            "seed" => whole(flag, value, 0, i64::MAX)?,
+            _ => whole(flag, value, 1, MOST)?,
+        };
     }
     Ok(())
 }
@@ -187,7 +185,10 @@ fn run(args: &Args) -> Result<ExitCode> {
         print!("{}", Model::new(&config).record(&config).explain());
         return Ok(ExitCode::SUCCESS);
     }
-    let threads = args.threads.map(|n| whole("threads", n)).transpose()?;
+    let threads = args
+        .threads
+        .map(|n| whole("threads", n, 1, 1024))
+        .transpose()?;
     let backend = config.backend(threads)?;
     let mut trainer = Trainer::new(&config, &backend)?;
     let run = match run {

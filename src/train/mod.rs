@@ -6,12 +6,14 @@
 
 pub mod checkpoint;
 pub mod config;
+pub mod flags;
 pub mod interrupt;
 pub mod model;
 pub mod presets;
 pub mod progress;
 pub mod report;
 pub mod run_dir;
+pub mod trained;
 pub mod trainer;
 
 pub use config::Config;
