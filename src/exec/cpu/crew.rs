@@ -1,12 +1,16 @@
-//! The threads: every one of them runs the same list of tasks, its own share of each, and they wait for each
-//! other between tasks.
+//! The threads: every one of them walks through the same list of tasks, takes chunks of each, and goes on when
+//! the task is done.
 //!
 //! A training step on small networks is some fifty tasks of a few microseconds each. Handing each task to a
-//! thread pool would cost as much as the task; here a run is handed over once, and a wait between tasks is
-//! a few reads of one shared counter.
+//! thread pool would cost as much as the task; here a run is handed over once, and between tasks there are
+//! a few reads of shared counters.
+//!
+//! Each thread first takes the chunks of its own contiguous share, which tend to be in its cache from the
+//! task before, and then those that others have not begun. So a thread that the operating system has put
+//! aside holds up nobody, except for a chunk it has begun.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -81,18 +85,15 @@ impl Device {
     }
 
     /// Runs `work` once on every thread; each gets its place in the crew.
-    pub(super) fn broadcast(&self, work: impl Fn(Place) + Sync) {
-        let barrier = Barrier::new(self.threads());
-        let place = |index| Place {
-            index,
-            threads: self.threads(),
-            barrier: &barrier,
-        };
+    pub(super) fn broadcast(&self, board: &mut Board, work: impl Fn(Place) + Sync) {
+        board.run += 1;
+        let board = &*board;
+        let place = |index| Place { index, board };
         match &self.pool {
             None => work(place(0)),
             Some(pool) => {
                 pool.broadcast(|context| {
-                    let _guard = PoisonOnPanic(&barrier);
+                    let _guard = PoisonOnPanic(board);
                     work(place(context.index()));
                 });
             }
@@ -100,76 +101,103 @@ impl Device {
     }
 }
 
-/// One thread's place in the crew during a run.
-#[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
-    /// From 0 to `threads − 1`.
-    pub index: usize,
-    /// The size of the crew.
-    pub threads: usize,
-    barrier: &'a Barrier,
-}
-
-impl Place<'_> {
-    /// Waits until every thread of the crew has come here.
-    pub fn wait(&self) {
-        if self.threads > 1 {
-            self.barrier.wait();
-        }
-    }
-
-    /// This thread's share of `units` pieces of work: a contiguous range; all shares together are `0..units`.
-    pub fn share(&self, units: usize) -> std::ops::Range<usize> {
-        units * self.index / self.threads..units * (self.index + 1) / self.threads
-    }
-}
-
-/// A barrier that spins: tasks are far shorter than the time to put a thread to sleep and wake it.
-struct Barrier {
+/// How far the tasks of a program are. Counters only grow, so nothing is reset between runs.
+#[derive(Debug)]
+pub(super) struct Board {
     threads: usize,
-    arrived: AtomicUsize,
-    round: AtomicUsize,
+    /// Number of the current run, from 1.
+    run: u64,
+    /// Per task, then per thread.
+    taken: Vec<Counter>,
+    /// Per task: chunks finished in all runs.
+    finished: Vec<Counter>,
     poisoned: AtomicBool,
 }
 
-impl Barrier {
-    fn new(threads: usize) -> Self {
+/// A counter with a cache line to itself: threads that count different things must not slow each other.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Counter(AtomicU64);
+
+impl Board {
+    /// A board for so many tasks.
+    pub fn new(tasks: usize, device: &Device) -> Self {
+        let counters = |n| std::iter::repeat_with(Counter::default).take(n).collect();
         Self {
-            threads,
-            arrived: AtomicUsize::new(0),
-            round: AtomicUsize::new(0),
+            threads: device.threads(),
+            run: 0,
+            taken: counters(tasks * device.threads()),
+            finished: counters(tasks),
             poisoned: AtomicBool::new(false),
         }
     }
+}
 
-    fn wait(&self) {
-        let round = self.round.load(Ordering::Relaxed);
-        // The last to arrive opens the next round; release and acquire make every thread's writes visible to
-        // every other before anyone goes on.
-        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
-            self.arrived.store(0, Ordering::Relaxed);
-            self.round.store(round + 1, Ordering::Release);
-            return;
+/// One thread's place in the crew during a run.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    /// From 0 to one less than the number of threads.
+    pub index: usize,
+    board: &'a Board,
+}
+
+impl Place<'_> {
+    /// Calls `work` for chunks `0..chunks` of task number `task`, each from one thread of the crew, and returns
+    /// when all of them are finished, by whichever thread. Every thread must call this for every task, in
+    /// the same order, with the same number of chunks in every run.
+    pub fn work_on(&self, task: usize, chunks: usize, mut work: impl FnMut(usize)) {
+        let threads = self.board.threads;
+        if threads == 1 {
+            return (0..chunks).for_each(work);
         }
+        let finished = &self.board.finished[task].0;
+        for owner in (0..threads).map(|i| (self.index + i) % threads) {
+            let (start, end) = (chunks * owner / threads, chunks * (owner + 1) / threads);
+            while let Some(i) = self.take(task * threads + owner, end - start) {
+                work(start + i);
+                finished.fetch_add(1, Ordering::Release);
+            }
+        }
+        // Acquire pairs with the release above: what the others wrote is visible from here on.
+        let all = self.board.run * chunks as u64;
         let mut spins = 0u32;
-        while self.round.load(Ordering::Acquire) == round {
+        while finished.load(Ordering::Acquire) < all {
             spins += 1;
-            if spins < 1 << 12 {
+            if spins < 1 << 10 {
                 std::hint::spin_loop();
             } else {
                 // Someone else needs this core, perhaps the very thread we wait for.
                 std::thread::yield_now();
                 assert!(
-                    !self.poisoned.load(Ordering::Relaxed),
+                    !self.board.poisoned.load(Ordering::Relaxed),
                     "another thread of the crew panicked"
                 );
             }
         }
     }
+
+    /// Takes the next of `count` chunks from a counter, if one is left in this run. The counter's upper half
+    /// is the number of the run that its lower half counts for.
+    fn take(&self, counter: usize, count: usize) -> Option<usize> {
+        let counter = &self.board.taken[counter].0;
+        let run = self.board.run << 32;
+        let next = |value: u64| {
+            let taken = if value >> 32 == run >> 32 {
+                value & 0xffff_ffff
+            } else {
+                0
+            };
+            (taken < count as u64).then_some(run | (taken + 1))
+        };
+        let before = counter
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next)
+            .ok()?;
+        next(before).map(|after| (after & 0xffff_ffff) as usize - 1)
+    }
 }
 
 /// Lets the crew stop instead of waiting for ever for a thread that panicked.
-struct PoisonOnPanic<'a>(&'a Barrier);
+struct PoisonOnPanic<'a>(&'a Board);
 
 impl Drop for PoisonOnPanic<'_> {
     fn drop(&mut self) {

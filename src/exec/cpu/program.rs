@@ -1,19 +1,19 @@
 //! From a plan to a list of tasks that every thread of the crew runs in step.
 //!
-//! Why sharing memory between threads is sound here: a *task* writes each element of its slots from exactly
-//! one thread, because the threads' shares of its units are disjoint ranges; it reads only slots that the
-//! task does not write, or (in place) the very elements that the reading thread itself writes; and all
-//! threads wait for each other between two tasks.
+//! Why sharing memory between threads is sound here: a task writes each element of its slots from exactly one
+//! chunk, as chunks are disjoint ranges, and one thread runs a chunk; a chunk reads only slots that its task
+//! does not write, or (in place) the very elements that the chunk itself writes; and a task begins only
+//! when the task before it is finished.
 
 #![expect(
     unsafe_code,
-    reason = "borrows the ranges of shared slots that make up this thread's share"
+    reason = "borrows the ranges of shared slots that make up a chunk"
 )]
 
 use std::ops::Range;
 use std::sync::Mutex;
 
-use super::crew::{Device, Place};
+use super::crew::{Board, Device, Place};
 use super::gemm::{self, Gemm, Right, TILE_ROWS};
 use super::lanes::{Isa, Kernel, Lanes};
 use super::pairwise::{self, Geometry};
@@ -26,8 +26,10 @@ use crate::numbers::Result;
 use crate::tape::Tape;
 use crate::tape::plan::{self, Pairwise, Plan, SlotId, SlotKind, Step};
 
-/// Results of this many numbers are finished with their pointwise work before the next tile starts.
-const TILE: usize = 4096;
+/// A chunk is about this many floating-point operations, two or three microseconds: long enough that taking it
+/// costs nothing, short enough that threads finish a task together and that the pointwise work after a matrix
+/// product finds its numbers in the first-level cache.
+const CHUNK: usize = 1 << 18;
 
 /// A tape compiled for the CPU.
 #[derive(Debug)]
@@ -40,6 +42,7 @@ pub struct Program {
     /// `(slot, position in the store)` of each state.
     states: Vec<(SlotId, usize)>,
     slots: Slots,
+    board: Board,
     /// Pointwise registers, one set per thread.
     registers: Vec<Mutex<Buffer>>,
 }
@@ -87,6 +90,7 @@ impl Program {
         Ok(Self {
             device: device.clone(),
             plan,
+            board: Board::new(tasks.len(), device),
             tasks,
             buffers,
             states,
@@ -125,16 +129,12 @@ impl Program {
             slots: &self.slots,
             pack: self.plan.slots.len(),
         };
-        self.device.broadcast(|place| {
-            let registers = self.registers[place.index].lock();
+        let (tasks, registers) = (&self.tasks, &self.registers);
+        self.device.broadcast(&mut self.board, |place| {
+            let registers = registers[place.index].lock();
             let mut registers = registers.unwrap_or_else(std::sync::PoisonError::into_inner);
-            for task in &self.tasks {
-                match *task {
-                    Task::PackMatrix(step, gemm) => shared.pack_matrix(step, gemm, place),
-                    Task::PackCharges(step, geometry) => shared.pack_charges(step, geometry, place),
-                    Task::Step(step) => shared.step(&shared.steps[step], place, &mut registers),
-                }
-                place.wait();
+            for (number, task) in tasks.iter().enumerate() {
+                shared.run(number, task, place, &mut registers);
             }
         });
     }
@@ -201,19 +201,46 @@ impl Shared<'_> {
         clippy::mut_from_ref,
         reason = "disjoint ranges of shared memory, see the module"
     )]
-    /// This thread's elements of a slot that the current task writes.
+    /// The current chunk's elements of a slot that the current task writes.
     fn mine(&self, slot: SlotId, range: Range<usize>) -> &mut [f32] {
-        // SAFETY: the buffers live as long as the run, and `range` is part of this thread's share of the
-        // current task, which is disjoint from every other thread's; the caller keeps no other borrow of it.
+        // SAFETY: the buffers live as long as the run, and `range` belongs to the chunk that this thread runs,
+        // which is disjoint from every other chunk of the task; the caller keeps no other borrow of it.
         unsafe { self.slots.write(slot, range) }
     }
 
-    fn pack_matrix(&self, step: usize, gemm: Gemm, place: Place) {
+    /// This thread's chunks of a task.
+    fn run(&self, number: usize, task: &Task, place: Place, registers: &mut [f32]) {
+        let lanes = self.isa.run(CountLanes);
+        match *task {
+            Task::PackMatrix(step, gemm) => {
+                let panels = gemm.n.div_ceil(lanes);
+                place.work_on(number, panels, |panel| {
+                    self.pack_matrix(step, gemm, panel..panel + 1);
+                });
+            }
+            Task::PackCharges(step, geometry) => {
+                let panels = geometry.panels(lanes);
+                place.work_on(number, panels, |panel| {
+                    self.pack_charges(step, geometry, panel..panel + 1);
+                });
+            }
+            Task::Step(step) => {
+                let step = &self.steps[step];
+                let (unit, count, cost) = extent(step);
+                let size = (CHUNK / (unit * cost)).max(1) * unit;
+                place.work_on(number, count.div_ceil(size), |chunk| {
+                    let range = chunk * size..count.min((chunk + 1) * size);
+                    self.step(step, range, registers);
+                });
+            }
+        }
+    }
+
+    fn pack_matrix(&self, step: usize, gemm: Gemm, panels: Range<usize>) {
         let Some(plan::Kernel::Matmul { b, .. }) = &self.steps[step].kernel else {
             unreachable!("only matrix products pack matrices");
         };
         let lanes = self.isa.run(CountLanes);
-        let panels = place.share(gemm.n.div_ceil(lanes));
         let size = lanes * gemm.k;
         let b = &self.whole(*b)[..gemm.k * gemm.n];
         let out = self.mine(self.pack, panels.start * size..panels.end * size);
@@ -225,12 +252,11 @@ impl Shared<'_> {
         });
     }
 
-    fn pack_charges(&self, step: usize, geometry: Geometry, place: Place) {
+    fn pack_charges(&self, step: usize, geometry: Geometry, panels: Range<usize>) {
         let Some(plan::Kernel::Pairwise { charges, .. }) = &self.steps[step].kernel else {
             unreachable!("only pairwise sums pack charges");
         };
         let lanes = self.isa.run(CountLanes);
-        let panels = place.share(geometry.panels(lanes));
         let size = geometry.panel(lanes);
         let out = self.mine(self.pack, panels.start * size..panels.end * size);
         self.isa.run(pairwise::Pack {
@@ -242,34 +268,18 @@ impl Shared<'_> {
         });
     }
 
-    /// One step: this thread's share of the kernel, tile by tile, each followed by its pointwise work.
-    fn step(&self, step: &Step, place: Place, registers: &mut [f32]) {
-        let (units, unit, count) = match (&step.kernel, &step.pointwise) {
-            (Some(kernel), _) => work_units(kernel),
-            (None, Some(program)) => (program.count.div_ceil(BLOCK), BLOCK, program.count),
-            (None, None) => (0, 1, 0),
-        };
-        let share = place.share(units);
-        let (mut start, end) = (share.start * unit, count.min(share.end * unit));
-        // Only matrix products gain from small tiles: the others compute each element from afar.
-        let tile = match step.kernel {
-            Some(plan::Kernel::Matmul { .. }) => (TILE / unit).max(1) * unit,
-            _ => usize::MAX,
-        };
-        while start < end {
-            let range = start..start.saturating_add(tile).min(end);
-            start = range.end;
-            if let Some(kernel) = &step.kernel {
-                self.kernel(kernel, range.clone());
-            }
-            if let Some(program) = &step.pointwise {
-                self.isa.run(pointwise::Run {
-                    program,
-                    range,
-                    slots: self.slots,
-                    registers,
-                });
-            }
+    /// Elements `range` of a step: the kernel, then the pointwise work on its result.
+    fn step(&self, step: &Step, range: Range<usize>, registers: &mut [f32]) {
+        if let Some(kernel) = &step.kernel {
+            self.kernel(kernel, range.clone());
+        }
+        if let Some(program) = &step.pointwise {
+            self.isa.run(pointwise::Run {
+                program,
+                range,
+                slots: self.slots,
+                registers,
+            });
         }
     }
 
@@ -348,18 +358,30 @@ fn pairwise_width(what: Pairwise, m: usize) -> usize {
     }
 }
 
-/// How a kernel's result is shared between threads: number of units, elements per unit, elements in all.
-fn work_units(kernel: &plan::Kernel) -> (usize, usize, usize) {
-    let (unit, count) = match kernel {
-        plan::Kernel::Matmul { size, .. } => (TILE_ROWS * size[2].max(1), size[0] * size[2]),
-        // Sixteen columns are a register or two; rows are whole by themselves.
-        plan::Kernel::Sum { size, .. } => (if size[2] == 1 { 1 } else { 16 }, size[0] * size[2]),
-        plan::Kernel::Broadcast { to, .. } => (BLOCK, to.iter().product()),
-        plan::Kernel::Transpose { size, .. } => (BLOCK, size[0] * size[1]),
-        plan::Kernel::Pairwise { what, size, .. } => {
-            let width = pairwise_width(*what, size[3]);
-            (4 * width, size[0] * width)
+/// How a step's result may be cut: into multiples of how many elements, how many there are, and about how
+/// many operations each costs (a pointwise operation also moves its number through the cache: 16).
+fn extent(step: &Step) -> (usize, usize, usize) {
+    let instructions = step.pointwise.as_ref().map_or(0, |p| p.instructions.len());
+    let (unit, count, cost) = match &step.kernel {
+        None => (BLOCK, step.pointwise.as_ref().map_or(0, |p| p.count), 16),
+        Some(plan::Kernel::Matmul {
+            size: [m, k, n], ..
+        }) => (TILE_ROWS * n, m * n, 2 * k),
+        // Sixteen columns are a register or two; row sums are whole by themselves.
+        Some(plan::Kernel::Sum {
+            size: [o, r, 1], ..
+        }) => (1, *o, 2 * r),
+        Some(plan::Kernel::Sum {
+            size: [o, r, i], ..
+        }) => (16, o * i, 2 * r),
+        Some(plan::Kernel::Broadcast { to, .. }) => (BLOCK, to.iter().product(), 64),
+        Some(plan::Kernel::Transpose { size, .. }) => (BLOCK, size[0] * size[1], 64),
+        Some(plan::Kernel::Pairwise { what, size, .. }) => {
+            let [points, real, generated, m] = *size;
+            let width = pairwise_width(*what, m);
+            let pair = (3 * m + 8).div_ceil(width);
+            (4 * width, points * width, (real + generated) * pair)
         }
     };
-    (count.div_ceil(unit), unit, count)
+    (unit.max(1), count, cost.max(1) + 16 * instructions)
 }

@@ -1,0 +1,388 @@
+//! The programs as a user meets them: files they write, sentences they end in, exit codes.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn program(name: &str) -> Command {
+    Command::new(match name {
+        "train" => env!("CARGO_BIN_EXE_train"),
+        "sample" => env!("CARGO_BIN_EXE_sample"),
+        _ => env!("CARGO_BIN_EXE_evaluate"),
+    })
+}
+
+fn run(name: &str, args: &[&str]) -> Output {
+    let output = program(name).args(args).output();
+    output.expect("the program starts")
+}
+
+/// A short run that touches everything.
+fn short_run(folder: &Path) -> PathBuf {
+    let out = folder.join("run");
+    let output = program("train")
+        .args([
+            "--steps",
+            "40",
+            "--decay-steps",
+            "80",
+            "--width",
+            "16",
+            "--batch-size",
+            "16",
+        ])
+        .args([
+            "--checkpoint-every",
+            "20",
+            "--sample-every",
+            "10",
+            "--quiet",
+            "--out",
+        ])
+        .arg(&out)
+        .output()
+        .expect("train starts");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && stderr.is_empty(), "{stderr}");
+    out
+}
+
+/// Runs a program that must fail: returns its one sentence, after checking that it is one.
+fn refusal(name: &str, args: &[&str], code: i32) -> String {
+    let output = run(name, args);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    assert!(output.stdout.is_empty());
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.starts_with("error: "), "{stderr}");
+    stderr
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("temporary paths are text")
+}
+
+#[test]
+fn a_run_leaves_what_the_documentation_promises() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = short_run(folder.path());
+    for file in [
+        "config.toml",
+        "metrics.csv",
+        "checkpoints/step-000000000.safetensors",
+        "checkpoints/step-000000020.safetensors",
+        "checkpoints/step-000000040.safetensors",
+        "checkpoints/latest",
+        "samples/step-000000000.png",
+        "samples/step-000000040.png",
+        "samples.npy",
+        "scatter.png",
+        "density.png",
+        "field.png",
+        "training.gif",
+        "particles.gif",
+    ] {
+        assert!(out.join(file).is_file(), "{file}");
+    }
+    let latest = std::fs::read_to_string(out.join("checkpoints/latest")).unwrap();
+    assert_eq!(latest.trim(), "step-000000040.safetensors");
+    let csv = std::fs::read_to_string(out.join("metrics.csv")).unwrap();
+    assert!(csv.starts_with("step,loss_d,loss_g,"));
+    assert_eq!(csv.lines().count(), 41);
+    let columns = csv.lines().map(|line| line.split(',').count());
+    assert!(columns.collect::<Vec<_>>().windows(2).all(|w| w[0] == w[1]));
+
+    // Going on: the resumed run equals a straight one, and says nothing it should not.
+    let output = run(
+        "train",
+        &["--resume", text(&out), "--steps", "80", "--quiet"],
+    );
+    assert!(output.status.success());
+    let straight = folder.path().join("straight");
+    let output = run(
+        "train",
+        &[
+            "--steps",
+            "80",
+            "--width",
+            "16",
+            "--batch-size",
+            "16",
+            "--checkpoint-every",
+            "20",
+            "--sample-every",
+            "10",
+            "--quiet",
+            "--threads",
+            "1",
+            "--out",
+            text(&straight),
+        ],
+    );
+    assert!(output.status.success());
+    let last = "checkpoints/step-000000080.safetensors";
+    let read = |run: &Path| std::fs::read(run.join(last)).unwrap();
+    assert!(
+        read(&out) == read(&straight),
+        "resumed and straight checkpoints differ"
+    );
+
+    // Sampling: equal seeds, equal bytes; latents in, points out.
+    let sample = |args: &[&str]| {
+        let output = run("sample", &[&["--run", text(&out)], args].concat());
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{stderr}");
+    };
+    let at = |name: &str| folder.path().join(name);
+    sample(&[
+        "--count",
+        "1500",
+        "--seed",
+        "7",
+        "--out",
+        text(&at("a.npy")),
+    ]);
+    sample(&[
+        "--count",
+        "1500",
+        "--seed",
+        "7",
+        "--out",
+        text(&at("b.npy")),
+    ]);
+    let read = |name: &str| std::fs::read(at(name)).unwrap();
+    assert_eq!(read("a.npy"), read("b.npy"));
+    sample(&["--count", "10", "--out", text(&at("c.png"))]);
+    sample(&["--count", "10", "--out", text(&at("d"))]);
+    assert!(
+        at("c.png").is_file() && at("d/samples.npy").is_file() && at("d/samples.png").is_file()
+    );
+    let z = coulomb_gan::numbers::Tensor::zeros([3, 8]);
+    coulomb_gan::numbers::npy::write(&at("z.npy"), &z).unwrap();
+    sample(&["--latents", text(&at("z.npy")), "--out", text(&at("e.npy"))]);
+    let points = coulomb_gan::numbers::npy::read(&at("e.npy")).unwrap();
+    assert_eq!(points.shape()[..], [3, 2]);
+
+    let output = run(
+        "evaluate",
+        &["--run", text(&out), "--count", "500", "--json"],
+    );
+    let judgement: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(judgement["step"], 80);
+    assert_eq!(judgement["samples"], 500);
+    assert!(run("evaluate", &["--run", text(&out)]).status.success());
+}
+
+#[test]
+fn nonsense_is_refused_in_one_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let used = folder.path().join("used");
+    std::fs::create_dir(&used).unwrap();
+    std::fs::write(used.join("file"), "x").unwrap();
+    let new = folder.path().join("new");
+    let refuse = |args: &[&str], word: &str| {
+        let message = refusal("train", &[args, &["--out", text(&new)]].concat(), 2);
+        assert!(message.contains(word), "{message}");
+        assert!(!new.exists(), "{args:?} left a folder");
+    };
+    refuse(&["--preset", "mixtrue"], "did you mean mixture?");
+    refuse(&["--steps", "0"], "--steps");
+    refuse(&["--batch-size", "-5"], "--batch-size");
+    refuse(&["--batch-size", "99999999"], "--batch-size");
+    refuse(&["--width", "0"], "--width");
+    refuse(&["--epsilon", "-1"], "--epsilon");
+    refuse(&["--epsilon", "nan"], "--epsilon");
+    refuse(&["--lr-g", "inf"], "--lr-g");
+    refuse(&["--threads", "0"], "--threads");
+    refuse(&["--seed", "-1"], "--seed");
+    refuse(&["--backend", "gpu"], "--backend");
+    refuse(&["--backend", "abacus"], "abacus");
+    let message = refusal("train", &["--out", text(&used)], 2);
+    assert!(message.contains("--resume"), "{message}");
+    assert_eq!(run("train", &["--stesp", "5"]).status.code(), Some(2));
+}
+
+#[test]
+fn files_that_do_not_play_along_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder.path().join("nowhere");
+    for name in ["evaluate", "sample"] {
+        let extra: &[&str] = if name == "sample" {
+            &["--out", "x.npy"]
+        } else {
+            &[]
+        };
+        let message = refusal(name, &[&["--run", text(&nowhere)], extra].concat(), 1);
+        assert!(message.contains("nowhere"), "{message}");
+    }
+    refusal("train", &["--resume", text(&nowhere)], 1);
+    let file = folder.path().join("file");
+    std::fs::write(&file, "not a folder").unwrap();
+    refusal("train", &["--out", text(&file.join("run"))], 1);
+
+    let out = short_run(folder.path());
+    let checkpoint = out.join("checkpoints/step-000000040.safetensors");
+    let good = std::fs::read(&checkpoint).unwrap();
+    let resume = |word: &str| {
+        let message = refusal("train", &["--resume", text(&out), "--steps", "60"], 1);
+        assert!(message.contains(word), "{message}");
+        refusal("evaluate", &["--run", text(&out)], 1);
+    };
+    std::fs::write(&checkpoint, &good[..good.len() / 2]).unwrap();
+    resume("step-000000040.safetensors is not a complete safetensors file");
+    std::fs::write(&checkpoint, "GIF89a").unwrap();
+    resume("not a complete safetensors file");
+    let mut foreign = coulomb_gan::numbers::tensor_file::TensorFile::parse(&good).unwrap();
+    foreign.metadata.clear();
+    foreign.write(&checkpoint).unwrap();
+    resume("not written by this program");
+
+    // The same run, but its configuration says that the networks are wider.
+    std::fs::write(&checkpoint, &good).unwrap();
+    let config = out.join("config.toml");
+    let text_of_config = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text_of_config.replace("width = 16", "width = 17")).unwrap();
+    resume("another architecture");
+    std::fs::write(&config, text_of_config.replace("width = 16", "width = -1")).unwrap();
+    resume("config.toml");
+    std::fs::write(&config, "wdith = 16").unwrap();
+    resume("config.toml");
+    std::fs::write(&config, text_of_config).unwrap();
+
+    let latents = folder.path().join("z.npy");
+    coulomb_gan::numbers::npy::write(&latents, &coulomb_gan::numbers::Tensor::zeros([2, 3]))
+        .unwrap();
+    let args = [
+        "--run",
+        text(&out),
+        "--latents",
+        text(&latents),
+        "--out",
+        "x.npy",
+    ];
+    assert!(refusal("sample", &args, 1).contains("[N, 8]"));
+    let args = ["--run", text(&out), "--count", "-3", "--out", "x.npy"];
+    assert!(refusal("sample", &args, 2).contains("--count"));
+    let args = ["--run", text(&out), "--out", "x.bmp"];
+    assert!(refusal("sample", &args, 2).contains(".bmp"));
+}
+
+#[test]
+fn explain_and_list_presets_print_and_exit() {
+    let output = run("train", &["--list-presets"]);
+    let listing = String::from_utf8(output.stdout).unwrap();
+    assert!(listing.contains("mixture-paper"));
+    let output = run("train", &["--explain"]);
+    let explained = String::from_utf8(output.stdout).unwrap();
+    for word in [
+        "discriminator.0",
+        "d generator.4",
+        "potential",
+        "stop_gradient",
+        "with reuse",
+    ] {
+        assert!(explained.contains(word), "{word}");
+    }
+}
+
+#[cfg(unix)]
+mod signals {
+    use super::*;
+    use std::process::{Child, Stdio};
+    use std::time::{Duration, Instant};
+
+    /// Starts an endless run and waits for a first checkpoint beyond step 0.
+    fn start(out: &Path, checkpoint_every: &str) -> Child {
+        let child = program("train")
+            .args([
+                "--steps",
+                "100000000",
+                "--sample-every",
+                "100000000",
+                "--quiet",
+            ])
+            .args([
+                "--checkpoint-every",
+                checkpoint_every,
+                "--width",
+                "64",
+                "--out",
+            ])
+            .arg(out)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("train starts");
+        let begun = Instant::now();
+        while newest_step(out).is_none_or(|step| step == 0) {
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "no checkpoint appears"
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        child
+    }
+
+    fn newest_step(out: &Path) -> Option<u64> {
+        let latest = std::fs::read_to_string(out.join("checkpoints/latest")).ok()?;
+        latest
+            .trim()
+            .strip_prefix("step-")?
+            .strip_suffix(".safetensors")?
+            .parse()
+            .ok()
+    }
+
+    fn send(child: &Child, signal: &str) {
+        let status = Command::new("kill")
+            .args([signal, &child.id().to_string()])
+            .status();
+        assert!(status.expect("kill starts").success());
+    }
+
+    #[test]
+    fn interrupted_runs_save_say_how_to_go_on_and_go_on() {
+        let folder = tempfile::tempdir().unwrap();
+        for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+            let out = folder.path().join(signal.trim_start_matches('-'));
+            let child = start(&out, "50");
+            send(&child, signal);
+            let output = child.wait_with_output().unwrap();
+            assert_eq!(output.status.code(), Some(code));
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            let step = newest_step(&out).unwrap();
+            assert!(stderr.contains(&format!(
+                "stopped at step {step}; go on with: train --resume"
+            )));
+            let steps = (step + 5).to_string();
+            let resumed = run(
+                "train",
+                &["--resume", text(&out), "--steps", &steps, "--quiet"],
+            );
+            assert!(resumed.status.success());
+            assert_eq!(newest_step(&out), Some(step + 5));
+        }
+    }
+
+    #[test]
+    fn a_kill_in_the_middle_of_saving_never_loses_the_previous_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0..8u64 {
+            let out = folder.path().join(round.to_string());
+            // Saving after every step: nearly all the time is spent saving, wherever the kill falls.
+            let mut child = start(&out, "1");
+            std::thread::sleep(Duration::from_millis(7 * round));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            let step = newest_step(&out).unwrap();
+            let steps = (step + 2).to_string();
+            let resumed = run(
+                "train",
+                &["--resume", text(&out), "--steps", &steps, "--quiet"],
+            );
+            let stderr = String::from_utf8_lossy(&resumed.stderr);
+            assert!(resumed.status.success(), "{stderr}");
+            assert_eq!(newest_step(&out), Some(step + 2));
+        }
+    }
+}

