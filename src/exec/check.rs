@@ -66,8 +66,9 @@ pub fn check_gradient(
             let difference = (loss_at(h) - loss_at(-h)) / (2.0 * h);
             let recorded = recorded[gradients[which].0][element];
             let error = (recorded - difference).abs() / (1.0 + difference.abs());
-            // Written so that a NaN counts as the worst.
-            if worst.as_ref().is_none_or(|w| !(error <= w.error)) {
+            // A NaN counts as the worst, and stays it.
+            let worse = |than: &Mismatch| !than.error.is_nan() && !(error <= than.error);
+            if worst.as_ref().is_none_or(worse) {
                 worst = Some(Mismatch {
                     at: (which, element),
                     recorded,
