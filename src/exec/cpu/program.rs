@@ -318,6 +318,9 @@ impl Shared<'_> {
                 size,
             } => {
                 let geometry = geometry_of(*size);
+                let lanes = self.isa.run(CountLanes);
+                // Another step may have packed more: its leftovers are not ours.
+                let packed = geometry.panels(lanes) * geometry.panel(lanes);
                 let width = pairwise_width(*what, geometry.m);
                 self.isa.run(pairwise::Sums {
                     what: *what,
@@ -329,7 +332,7 @@ impl Shared<'_> {
                         Pairwise::Curvature(v) => self.whole(*v),
                         _ => &[],
                     },
-                    packed: self.whole(self.pack),
+                    packed: &self.whole(self.pack)[..packed],
                     range: range.start / width..range.end / width,
                     out: self.mine(*out, range),
                 });
