@@ -66,9 +66,11 @@ pub fn check_gradient(
             let difference = (loss_at(h) - loss_at(-h)) / (2.0 * h);
             let recorded = recorded[gradients[which].0][element];
             let error = (recorded - difference).abs() / (1.0 + difference.abs());
-            // A NaN counts as the worst, and stays it.
-            let worse = |than: &Mismatch| !than.error.is_nan() && !(error <= than.error);
-            if worst.as_ref().is_none_or(worse) {
+            // A NaN counts as the worst.
+            if worst
+                .as_ref()
+                .is_none_or(|w| error > w.error || error.is_nan())
+            {
                 worst = Some(Mismatch {
                     at: (which, element),
                     recorded,

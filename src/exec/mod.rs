@@ -32,7 +32,7 @@ pub struct Program {
 
 #[derive(Debug)]
 enum Kind {
-    Reference(reference::Program),
+    Reference(Box<reference::Program>),
     Cpu(Box<cpu::Program>),
 }
 
@@ -51,7 +51,7 @@ impl Backend {
     /// If a state is missing from `store` or has another shape.
     pub fn compile(&self, tape: &Tape, store: &Store) -> Result<Program> {
         let kind = match self {
-            Self::Reference => Kind::Reference(reference::Program::new(tape, store)?),
+            Self::Reference => Kind::Reference(Box::new(reference::Program::new(tape, store)?)),
             Self::Cpu(device) => Kind::Cpu(Box::new(cpu::Program::new(device, tape, store)?)),
         };
         Ok(Program { kind })

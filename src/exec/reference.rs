@@ -199,14 +199,14 @@ impl Program {
         });
         let rounded = |v: Var| values[v.0].iter().map(|&x| x as f32);
         for (i, node) in self.tape.nodes().iter().enumerate() {
-            if let Op::Assign { state, .. } = node.op {
-                if let Op::State { name } = &self.tape.node(state).op {
-                    let target = store.values_mut(self.states[name]);
-                    target
-                        .iter_mut()
-                        .zip(rounded(Var(i)))
-                        .for_each(|(to, x)| *to = x);
-                }
+            if let Op::Assign { state, .. } = node.op
+                && let Op::State { name } = &self.tape.node(state).op
+            {
+                let target = store.values_mut(self.states[name]);
+                target
+                    .iter_mut()
+                    .zip(rounded(Var(i)))
+                    .for_each(|(to, x)| *to = x);
             }
         }
         for (name, v) in self.tape.outputs() {

@@ -20,6 +20,9 @@ use image::{ImageFormat, RgbImage};
 use crate::numbers::atomic::write_atomically;
 use crate::numbers::{Error, Result};
 
+/// Half the side of the square that the mixture's pictures show: the outer modes end at about 24.
+pub const WINDOW: f32 = 27.0;
+
 /// Writes `image` to `path` as a PNG.
 ///
 /// # Errors

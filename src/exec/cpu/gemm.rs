@@ -52,7 +52,7 @@ impl Gemm {
     pub fn right(&self, lanes: usize) -> Right {
         if self.k * self.n > RESIDENT {
             Right::Library
-        } else if self.tb || self.n % lanes != 0 {
+        } else if self.tb || !self.n.is_multiple_of(lanes) {
             Right::Packed(self.k * self.n.next_multiple_of(lanes))
         } else {
             Right::InPlace

@@ -36,6 +36,11 @@ impl Geometry {
     pub fn panel(&self, lanes: usize) -> usize {
         WIDTH * lanes * (1 + self.m)
     }
+
+    /// Numbers in all panels.
+    pub fn packed(&self, lanes: usize) -> usize {
+        self.panels(lanes) * self.panel(lanes)
+    }
 }
 
 /// Packs panels of charges.

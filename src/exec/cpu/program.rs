@@ -162,8 +162,7 @@ fn packing(i: usize, step: &Step, lanes: usize) -> Option<(Task, usize)> {
         }
         plan::Kernel::Pairwise { size, .. } => {
             let geometry = geometry_of(*size);
-            let count = geometry.panels(lanes) * geometry.panel(lanes);
-            Some((Task::PackCharges(i, geometry), count))
+            Some((Task::PackCharges(i, geometry), geometry.packed(lanes)))
         }
         _ => None,
     }
@@ -198,6 +197,10 @@ impl Shared<'_> {
         unsafe { self.slots.read(slot, 0..self.slots.len(slot)) }
     }
 
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "disjoint ranges of shared memory, see the module"
+    )]
     /// This thread's elements of a slot that the current task writes.
     fn mine(&self, slot: SlotId, range: Range<usize>) -> &mut [f32] {
         // SAFETY: the buffers live as long as the run, and `range` is part of this thread's share of the
@@ -318,9 +321,6 @@ impl Shared<'_> {
                 size,
             } => {
                 let geometry = geometry_of(*size);
-                let lanes = self.isa.run(CountLanes);
-                // Another step may have packed more: its leftovers are not ours.
-                let packed = geometry.panels(lanes) * geometry.panel(lanes);
                 let width = pairwise_width(*what, geometry.m);
                 self.isa.run(pairwise::Sums {
                     what: *what,
@@ -332,7 +332,7 @@ impl Shared<'_> {
                         Pairwise::Curvature(v) => self.whole(*v),
                         _ => &[],
                     },
-                    packed: &self.whole(self.pack)[..packed],
+                    packed: &self.whole(self.pack)[..geometry.packed(self.isa.run(CountLanes))],
                     range: range.start / width..range.end / width,
                     out: self.mine(*out, range),
                 });

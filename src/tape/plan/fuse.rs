@@ -232,10 +232,10 @@ pub(super) fn groups(tape: &Tape) -> Vec<Group> {
     // Pass 1, backwards: a pointwise value with one reading group joins it and is never stored. Backwards,
     // so that cheap factors such as an activation's slope go to the gradient that uses them.
     for &v in graph.live.clone().iter().rev() {
-        if let (true, Some(reader)) = (is_pointwise(tape, v), graph.sole_reader(v)) {
-            if !graph.has_kernel(reader) {
-                graph.try_merge(graph.group[v.0], reader);
-            }
+        if let (true, Some(reader)) = (is_pointwise(tape, v), graph.sole_reader(v))
+            && !graph.has_kernel(reader)
+        {
+            graph.try_merge(graph.group[v.0], reader);
         }
     }
     // Pass 2, forwards: values with several readers are stored; still compute them beside their readers.
@@ -249,10 +249,10 @@ pub(super) fn groups(tape: &Tape) -> Vec<Group> {
     }
     // Pass 3: a kernel whose result only one pointwise group reads takes that group along.
     for &v in &graph.live.clone() {
-        if let (false, Some(reader)) = (is_pointwise(tape, v), graph.sole_reader(v)) {
-            if !graph.has_kernel(reader) {
-                graph.try_merge(graph.group[v.0], reader);
-            }
+        if let (false, Some(reader)) = (is_pointwise(tape, v), graph.sole_reader(v))
+            && !graph.has_kernel(reader)
+        {
+            graph.try_merge(graph.group[v.0], reader);
         }
     }
     in_order(&graph)

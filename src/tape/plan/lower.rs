@@ -28,11 +28,11 @@ pub(super) fn lower(tape: &Tape, groups: &[Group]) -> Plan {
     }
     // A state that is only ever assigned still needs its slot.
     for v in groups.iter().flat_map(|g| &g.pointwise) {
-        if let Op::Assign { state, .. } = tape.node(*v).op {
-            if let (Op::State { name }, false) = (&tape.node(state).op, memory.holds(state)) {
-                let count = tape.shape(state).count();
-                memory.pin(state, count, SlotKind::State(name.clone()));
-            }
+        if let Op::Assign { state, .. } = tape.node(*v).op
+            && let (Op::State { name }, false) = (&tape.node(state).op, memory.holds(state))
+        {
+            let count = tape.shape(state).count();
+            memory.pin(state, count, SlotKind::State(name.clone()));
         }
     }
     let mut steps = vec![];

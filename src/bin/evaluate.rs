@@ -1,0 +1,88 @@
+//! Judges the samples of a trained run: `evaluate --help`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use coulomb_gan::data::mixture;
+use coulomb_gan::metrics::ModeReport;
+use coulomb_gan::numbers::{Error, Result};
+use coulomb_gan::train::flags::whole;
+use coulomb_gan::train::report::SAMPLES;
+use coulomb_gan::train::trained::Trained;
+use serde::Serialize;
+
+/// Judge the samples of a trained run: modes covered, shares, spread.
+#[derive(Parser)]
+#[command(version, allow_negative_numbers = true)]
+struct Args {
+    /// The run's folder
+    #[arg(long, value_name = "DIR")]
+    run: PathBuf,
+    /// How many samples
+    #[arg(long, value_name = "N", default_value_t = SAMPLES as i64)]
+    count: i64,
+    /// Which samples
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: i64,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Where to compute: cpu or reference [default: the run's]
+    #[arg(long)]
+    backend: Option<String>,
+    /// CPU threads [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<i64>,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Judgement<'a> {
+    preset: &'a str,
+    step: u64,
+    seed: u64,
+    #[serde(flatten)]
+    report: ModeReport,
+}
+
+fn run(args: &Args) -> Result<()> {
+    let threads = args
+        .threads
+        .map(|n| whole("threads", n, 1, 1024))
+        .transpose()?;
+    let count = whole("count", args.count, 1, 100_000_000)?;
+    let seed = whole("seed", args.seed, 0, i64::MAX)?;
+    let mut trained = Trained::open(&args.run, args.backend.as_deref(), threads)?;
+    let samples = trained.draw(seed, count)?;
+    let report = ModeReport::new(&samples, &mixture::means(), mixture::STD);
+    if args.json {
+        let judgement = Judgement {
+            preset: &trained.config().preset,
+            step: trained.step(),
+            seed,
+            report,
+        };
+        let text = serde_json::to_string(&judgement)
+            .map_err(|e| Error::failure(format!("cannot print the judgement as JSON: {e}")))?;
+        println!("{text}");
+    } else {
+        println!(
+            "{} at step {}",
+            trained.checkpoint().display(),
+            trained.step()
+        );
+        println!("{report}");
+    }
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

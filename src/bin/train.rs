@@ -1,0 +1,253 @@
+//! Trains a Coulomb GAN: `train --help`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use coulomb_gan::numbers::Result;
+use coulomb_gan::train::flags::whole;
+use coulomb_gan::train::interrupt::Interrupt;
+use coulomb_gan::train::model::Model;
+use coulomb_gan::train::presets::{PRESETS, preset};
+use coulomb_gan::train::progress::Progress;
+use coulomb_gan::train::trainer::Trainer;
+use coulomb_gan::train::{Config, RunDir, checkpoint, report};
+
+/// Train a Coulomb GAN. Without options: 25 Gaussians in the plane, about two minutes, pictures at the end.
+#[derive(Parser)]
+#[command(version, allow_negative_numbers = true)]
+struct Args {
+    /// What to train; see --list-presets
+    #[arg(long, default_value = "mixture", conflicts_with = "resume")]
+    preset: String,
+    /// Print the presets and exit
+    #[arg(long)]
+    list_presets: bool,
+    /// Where to compute: cpu, or reference (f64 textbook loops, slow)
+    #[arg(long)]
+    backend: Option<String>,
+    /// Folder for the run [default: runs/PRESET-NNNN]
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    out: Option<PathBuf>,
+    /// Continue the run in DIR
+    #[arg(long, value_name = "DIR")]
+    resume: Option<PathBuf>,
+    /// Stop after this many steps
+    #[arg(long, value_name = "N")]
+    steps: Option<i64>,
+    /// CPU threads [default: all cores]; the result does not depend on it
+    #[arg(long, value_name = "N")]
+    threads: Option<i64>,
+    /// Show no progress
+    #[arg(long)]
+    quiet: bool,
+    /// Print the recorded step and its plan, then exit
+    #[arg(long)]
+    explain: bool,
+    /// Steps between checkpoints
+    #[arg(long, value_name = "N")]
+    checkpoint_every: Option<i64>,
+    /// Steps between pictures
+    #[arg(long, value_name = "N")]
+    sample_every: Option<i64>,
+    #[command(flatten)]
+    hyper: Hyper,
+}
+
+/// What a run is; fixed once it has started.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Hyperparameters of a new run [default: the preset's]")]
+struct Hyper {
+    /// Key of all random draws
+    #[arg(long, value_name = "N")]
+    seed: Option<i64>,
+    /// Points of each kind per step
+    #[arg(long, value_name = "N")]
+    batch_size: Option<i64>,
+    /// Learning rate of the generator
+    #[arg(long, value_name = "X")]
+    lr_g: Option<f64>,
+    /// Learning rate of the discriminator
+    #[arg(long, value_name = "X")]
+    lr_d: Option<f64>,
+    /// Final learning rates as a share of the first
+    #[arg(long, value_name = "X")]
+    lr_final: Option<f64>,
+    /// Steps until rates and epsilon are final [default: --steps]
+    #[arg(long, value_name = "N")]
+    decay_steps: Option<i64>,
+    /// Exponent d of the Plummer kernel
+    #[arg(long, value_name = "D")]
+    kernel_dim: Option<i64>,
+    /// Width of the Plummer kernel at the start (and at the end, unless --epsilon-final)
+    #[arg(long, value_name = "X")]
+    epsilon: Option<f64>,
+    /// Width of the Plummer kernel at the end
+    #[arg(long, value_name = "X")]
+    epsilon_final: Option<f64>,
+    /// Numbers per latent
+    #[arg(long, value_name = "N")]
+    z_dim: Option<i64>,
+    /// Units per hidden layer
+    #[arg(long, value_name = "N")]
+    width: Option<i64>,
+    /// L2 factor on the weights
+    #[arg(long, value_name = "X")]
+    weight_decay: Option<f64>,
+    /// Standard deviation of the Gaussian ball of Eq. (9)
+    #[arg(long, value_name = "X")]
+    ball: Option<f64>,
+    /// Decay of the running average of the generator; 0 for none
+    #[arg(long, value_name = "X")]
+    average: Option<f64>,
+}
+
+impl Args {
+    /// The configuration of a new run.
+    fn config(&self) -> Result<Config> {
+        let mut c = preset(&self.preset)?;
+        let h = &self.hyper;
+        if let Some(steps) = self.steps {
+            c.steps = whole("steps", steps, 1, MOST)?;
+            c.decay_steps = c.steps;
+            c.sample_every = (c.steps / 60).max(1);
+            c.checkpoint_every = (c.steps / 10).max(1);
+        }
+        set(&mut c.decay_steps, "decay-steps", h.decay_steps)?;
+        set(&mut c.seed, "seed", h.seed)?;
+        set(&mut c.batch_size, "batch-size", h.batch_size)?;
+        set(&mut c.z_dim, "z-dim", h.z_dim)?;
+        set(&mut c.width, "width", h.width)?;
+        set(&mut c.kernel_dim, "kernel-dim", h.kernel_dim)?;
+        if let Some(epsilon) = h.epsilon {
+            (c.epsilon, c.epsilon_final) = (epsilon, epsilon);
+        }
+        for (target, value) in [
+            (&mut c.epsilon_final, h.epsilon_final),
+            (&mut c.lr_g, h.lr_g),
+            (&mut c.lr_d, h.lr_d),
+            (&mut c.lr_final, h.lr_final),
+            (&mut c.weight_decay, h.weight_decay),
+            (&mut c.ball, h.ball),
+            (&mut c.average, h.average),
+        ] {
+            *target = value.unwrap_or(*target);
+        }
+        self.override_running(&mut c)?;
+        Ok(c)
+    }
+
+    /// What may also change when a run goes on.
+    fn override_running(&self, c: &mut Config) -> Result<()> {
+        set(&mut c.steps, "steps", self.steps)?;
+        set(
+            &mut c.checkpoint_every,
+            "checkpoint-every",
+            self.checkpoint_every,
+        )?;
+        set(&mut c.sample_every, "sample-every", self.sample_every)?;
+        if let Some(backend) = &self.backend {
+            c.backend.clone_from(backend);
+        }
+        c.validate()
+    }
+}
+
+/// The most steps, points, units; [`Config::validate`] may allow less.
+const MOST: i64 = 1_000_000_000;
+
+fn set<T: TryFrom<i64>>(target: &mut T, flag: &str, value: Option<i64>) -> Result<()> {
+    if let Some(value) = value {
+        *target = match flag {
+            "seed" => whole(flag, value, 0, i64::MAX)?,
+            _ => whole(flag, value, 1, MOST)?,
+        };
+    }
+    Ok(())
+}
+
+fn run(args: &Args) -> Result<ExitCode> {
+    if args.list_presets {
+        for (name, about) in PRESETS {
+            println!("{name:<16} {about}");
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (run, config) = match &args.resume {
+        Some(path) => {
+            let (run, mut config) = RunDir::open(path)?;
+            args.override_running(&mut config)?;
+            (Some(run), config)
+        }
+        None => (None, args.config()?),
+    };
+    if args.explain {
+        print!("{}", Model::new(&config).record(&config).explain());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let threads = args
+        .threads
+        .map(|n| whole("threads", n, 1, 1024))
+        .transpose()?;
+    let backend = config.backend(threads)?;
+    let mut trainer = Trainer::new(&config, &backend)?;
+    let run = match run {
+        Some(run) => {
+            trainer.load(&checkpoint::newest(&run)?)?;
+            run.rewind_metrics(trainer.step())?;
+            run.write_config(&config)?;
+            run
+        }
+        None => RunDir::create(args.out.as_deref(), &config)?,
+    };
+    let interrupt = Interrupt::listen()?;
+    backend.install(|| train(args, &run, &config, &backend, &mut trainer, &interrupt))
+}
+
+fn train(
+    args: &Args,
+    run: &RunDir,
+    config: &Config,
+    backend: &coulomb_gan::exec::Backend,
+    trainer: &mut Trainer,
+    interrupt: &Interrupt,
+) -> Result<ExitCode> {
+    let folder = run.path().display();
+    let mut progress = Progress::new(args.quiet, trainer.step(), config.steps);
+    progress.say(&format!(
+        "{} on {}, seed {}",
+        config.preset,
+        backend.describe(),
+        config.seed
+    ));
+    progress.say(&format!(
+        "step {} of {}, into {folder}; Ctrl-C saves and stops",
+        trainer.step(),
+        config.steps
+    ));
+    trainer.run(run, &mut progress, &mut || interrupt.exit_code().is_some())?;
+    progress.finish();
+    if let Some(code) = interrupt.exit_code() {
+        eprintln!(
+            "stopped at step {}; go on with: train --resume {folder}",
+            trainer.step()
+        );
+        return Ok(ExitCode::from(code));
+    }
+    let (judgement, files) = report::finish(run, config, backend, trainer)?;
+    println!("{judgement}");
+    for file in files {
+        println!("{}", file.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Algorithm 1 as one recorded step.
+//!
+//! One forward pass of `G`, one of `D`; both losses; both gradients at the *old* weights; both Adam updates.
+//! Losses are means as in Eqs. (9) and (10), where the listing of Algorithm 1 sums: with Adam only its ε and
+//! the weight decay notice the factor.
+
+use super::potential::{Charges, energy, potential};
+use crate::nn::Network;
+use crate::optim::{Adam, average};
+use crate::tape::{Tape, Var};
+
+/// The players and their learning rules.
+pub struct Algorithm1<'a> {
+    /// `G`, from latents `z` to points.
+    pub generator: &'a dyn Network,
+    /// `D`, from points to one number, the potential that it has learnt.
+    pub discriminator: &'a dyn Network,
+    /// Adam for `G`.
+    pub adam_g: &'a Adam,
+    /// Adam for `D`.
+    pub adam_d: &'a Adam,
+    /// The exponent `d` of the Plummer kernel.
+    pub d: u32,
+    /// Whether `D` learns at points moved by the Gaussian ball of Eq. (9) rather than at the samples.
+    pub ball: bool,
+    /// β of the running average of `G`'s weights, if one is kept.
+    pub average: Option<f64>,
+}
+
+impl Algorithm1<'_> {
+    /// Records a step on minibatches of `batch` latents of `z_dim` numbers and `batch` real points of `m`.
+    ///
+    /// Inputs: `z`, `y`, `epsilon`, those of the two [`Adam`]s, and with a ball the noise `ball_x`, `ball_y`.
+    /// Outputs: `loss_d`, `loss_g`, `phi_real`, `phi_generated` (mean potentials), `energy`.
+    pub fn record(&self, t: &mut Tape, batch: usize, z_dim: usize, m: usize) {
+        let z = t.input("z", [batch, z_dim]);
+        let y = t.input("y", [batch, m]);
+        let epsilon = t.input("epsilon", [1]);
+        let x = self.generator.record(t, z);
+        let charges = Charges {
+            d: self.d,
+            epsilon,
+            y,
+            x,
+        };
+
+        // The discriminator learns the potential of this minibatch where its points are, Eq. (9), ...
+        let (a_x, a_y) = self.evaluation_points(t, x, y);
+        let a_x = t.stop_gradient(a_x);
+        let d_y = self.discriminator.record(t, a_y);
+        let (phi_x, phi_y) = t.layer("potential", |t| {
+            (potential(t, &charges, a_x), potential(t, &charges, a_y))
+        });
+        // ... and the generator climbs what the discriminator has learnt, Eq. (10). Without a ball both look at
+        // the same D(x): the gradient for D's weights stops at x anyway, that for G's goes through it.
+        let d_x = self.discriminator.record(t, x);
+        let d_ax = if self.ball {
+            self.discriminator.record(t, a_x)
+        } else {
+            d_x
+        };
+        let (loss_d, loss_g) = t.layer("losses", |t| {
+            let at_x = half_mean_square(t, d_ax, phi_x);
+            let at_y = half_mean_square(t, d_y, phi_y);
+            let both = t.add(at_x, at_y);
+            let mean = t.mean_all(d_x);
+            (t.scale(both, 0.5), t.scale(mean, -0.5))
+        });
+
+        let (w, theta) = (self.discriminator.parameters(), self.generator.parameters());
+        let w_vars: Vec<Var> = w.iter().map(|p| p.record(t)).collect();
+        let theta_vars: Vec<Var> = theta.iter().map(|p| p.record(t)).collect();
+        let dw = t.grad(loss_d, &w_vars);
+        let dtheta = t.grad(loss_g, &theta_vars);
+        self.adam_d.record(t, &w, &dw);
+        let new_theta = self.adam_g.record(t, &theta, &dtheta);
+        if let Some(beta) = self.average {
+            average::record(t, &theta, &new_theta, beta);
+        }
+
+        let (phi_real, phi_generated) = if self.ball {
+            (potential(t, &charges, y), potential(t, &charges, x))
+        } else {
+            (phi_y, phi_x)
+        };
+        let energy = t.layer("energy", |t| energy(t, phi_real, phi_generated));
+        let (phi_real, phi_generated) = (t.mean_all(phi_real), t.mean_all(phi_generated));
+        t.output("loss_d", loss_d);
+        t.output("loss_g", loss_g);
+        t.output("phi_real", phi_real);
+        t.output("phi_generated", phi_generated);
+        t.output("energy", energy);
+    }
+
+    /// Where `D` learns: at the samples, or with the ball at a normal deviate around each.
+    fn evaluation_points(&self, t: &mut Tape, x: Var, y: Var) -> (Var, Var) {
+        if !self.ball {
+            return (x, y);
+        }
+        let shape = t.shape(x).clone();
+        let noise_x = t.input("ball_x", &shape);
+        let noise_y = t.input("ball_y", &shape);
+        (t.add(x, noise_x), t.add(y, noise_y))
+    }
+}
+
+/// `½ mean (D(a) − Φ̂(a))²`, with `Φ̂` a constant target.
+fn half_mean_square(t: &mut Tape, d: Var, phi: Var) -> Var {
+    let phi = t.stop_gradient(phi);
+    let count = t.shape(phi).count();
+    let d = t.reshape(d, [count]);
+    let error = t.sub(d, phi);
+    let square = t.square(error);
+    let mean = t.mean_all(square);
+    t.scale(mean, 0.5)
+}

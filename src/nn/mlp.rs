@@ -1,0 +1,44 @@
+//! Multilayer perceptrons with ELU between the layers, the networks of the paper's mixture experiment (A.5).
+
+use super::linear::Linear;
+use super::{Network, Parameter};
+use crate::tape::{Tape, Var};
+
+/// Linear layers with ELU between them; the last layer is linear.
+///
+/// Names follow PyTorch's `nn.Sequential(Linear, ELU, Linear, ELU, Linear)`, in which an activation takes a
+/// number too: the layers are `name.0`, `name.2`, `name.4`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mlp {
+    layers: Vec<Linear>,
+}
+
+impl Mlp {
+    /// A network from `sizes[0]` inputs through hidden layers to `sizes[last]` outputs.
+    pub fn new(name: &str, sizes: &[usize]) -> Self {
+        let layers = sizes.windows(2).enumerate().map(|(i, pair)| Linear {
+            name: format!("{name}.{}", 2 * i),
+            inputs: pair[0],
+            outputs: pair[1],
+        });
+        Self {
+            layers: layers.collect(),
+        }
+    }
+}
+
+impl Network for Mlp {
+    fn parameters(&self) -> Vec<Parameter> {
+        self.layers.iter().flat_map(Linear::parameters).collect()
+    }
+
+    fn record(&self, t: &mut Tape, x: Var) -> Var {
+        let (last, hidden) = self.layers.split_last().expect("at least one layer");
+        let mut h = x;
+        for layer in hidden {
+            h = layer.record(t, h);
+            h = t.layer(&layer.name, |t| t.elu(h));
+        }
+        last.record(t, h)
+    }
+}

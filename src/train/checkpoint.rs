@@ -1,0 +1,123 @@
+//! The complete state of a run in one safetensors file.
+//!
+//! Networks have PyTorch's names and layouts (`generator.0.weight`, `[out, in]`); Adam's moments are
+//! `adam.g.m.0.weight` and so on. The metadata holds `format`, `preset`, `seed` and `step`; every random
+//! draw is a function of seed and step, so there is nothing else to save.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{Config, RunDir};
+use crate::exec::Store;
+use crate::numbers::atomic::write_atomically;
+use crate::numbers::tensor_file::TensorFile;
+use crate::numbers::{Error, Result};
+
+/// The version of names and metadata; files of another version are refused.
+const FORMAT: &str = "coulomb-gan 1";
+
+/// Writes the state at `step` and then points `latest` at it; whatever happens in between, `latest` names a
+/// complete file. Returns the file.
+///
+/// # Errors
+/// If the files cannot be written.
+pub fn save(run: &RunDir, config: &Config, step: u64, store: &Store) -> Result<PathBuf> {
+    let mut file = TensorFile::default();
+    for name in store.names() {
+        if let Some(tensor) = store.get(name) {
+            file.tensors.insert(name.into(), tensor);
+        }
+    }
+    let facts = [
+        ("format", FORMAT.to_owned()),
+        ("preset", config.preset.clone()),
+        ("seed", config.seed.to_string()),
+        ("step", step.to_string()),
+    ];
+    let facts = facts.map(|(key, value)| (key.to_owned(), value));
+    file.metadata = facts.into_iter().collect();
+    let name = format!("step-{step:09}.safetensors");
+    let path = run.file("checkpoints").join(&name);
+    file.write(&path)?;
+    write_atomically(&run.file("checkpoints/latest"), |w| {
+        w.write_all(format!("{name}\n").as_bytes())
+    })?;
+    Ok(path)
+}
+
+/// The newest checkpoint: the one that `latest` names, or if that is missing the one with the highest step.
+///
+/// # Errors
+/// If the run has no checkpoint yet.
+pub fn newest(run: &RunDir) -> Result<PathBuf> {
+    let folder = run.file("checkpoints");
+    if let Ok(name) = fs::read_to_string(folder.join("latest")) {
+        let path = folder.join(name.trim());
+        if path.is_file() {
+            return Ok(path);
+        }
+    }
+    let entries = fs::read_dir(&folder).into_iter().flatten();
+    let files = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    files
+        .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
+        .max()
+        .ok_or_else(|| {
+            Error::failure(format!(
+                "{} has no checkpoint to go on from; start the run again in another --out",
+                run.path().display()
+            ))
+        })
+}
+
+/// Reads `path` into `store`, which already holds a tensor of the right shape under every expected name.
+/// Returns the step.
+///
+/// # Errors
+/// If the file is damaged, comes from another program, or from another architecture.
+pub fn load(path: &Path, store: &mut Store) -> Result<u64> {
+    let file = TensorFile::read(path)?;
+    let refuse = |why: String| Error::failure(format!("{} {why}", path.display()));
+    match file.metadata.get("format").map(String::as_str) {
+        Some(FORMAT) => {}
+        Some(other) => {
+            return Err(refuse(format!(
+                "has the format {other}, not {FORMAT}; use the version that wrote it"
+            )));
+        }
+        None => {
+            return Err(refuse(
+                "was not written by this program; use a checkpoint of a run".into(),
+            ));
+        }
+    }
+    let step = file.metadata.get("step").and_then(|s| s.parse().ok());
+    let step =
+        step.ok_or_else(|| refuse("does not say its step; use another checkpoint".into()))?;
+    let expected: BTreeSet<String> = store.names().map(String::from).collect();
+    if let Some(name) = expected.iter().find(|n| !file.tensors.contains_key(*n)) {
+        return Err(refuse(format!(
+            "is of another architecture: it lacks {name}; use the config.toml it was trained with"
+        )));
+    }
+    if let Some(name) = file.tensors.keys().find(|n| !expected.contains(*n)) {
+        return Err(refuse(format!(
+            "is of another architecture: it has {name} beyond what the configuration describes"
+        )));
+    }
+    for (name, tensor) in &file.tensors {
+        let wanted = store.get(name).map(|t| t.shape().clone());
+        if wanted.as_ref() != Some(tensor.shape()) {
+            let wanted = wanted.unwrap_or_else(|| [0].into());
+            return Err(refuse(format!(
+                "is of another architecture: {name} is {}, not {wanted}",
+                tensor.shape()
+            )));
+        }
+    }
+    for (name, tensor) in &file.tensors {
+        store.insert(name, tensor);
+    }
+    Ok(step)
+}

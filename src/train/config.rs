@@ -1,0 +1,141 @@
+//! Everything that determines a run. Written to `config.toml`; equal configurations on one backend give
+//! equal results.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::exec::Backend;
+use crate::numbers::{Error, Result};
+
+/// The full description of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The preset that the numbers started from.
+    pub preset: String,
+    /// `cpu` or `reference`.
+    pub backend: String,
+    /// Keys every random draw.
+    pub seed: u64,
+    /// Training stops after this many steps.
+    pub steps: u64,
+    /// Learning rates and epsilon reach their final values after this many steps.
+    pub decay_steps: u64,
+    /// Real points, and generated points, per step.
+    pub batch_size: usize,
+    /// Numbers per latent `z`.
+    pub z_dim: usize,
+    /// Units per hidden layer.
+    pub width: usize,
+    /// The exponent `d` of the Plummer kernel, Eq. (5).
+    pub kernel_dim: u32,
+    /// The width ε of the Plummer kernel at the start, in the units of the data.
+    pub epsilon: f64,
+    /// The width ε at the end; in between it shrinks exponentially.
+    pub epsilon_final: f64,
+    /// Adam's learning rate for the generator at the start.
+    pub lr_g: f64,
+    /// Adam's learning rate for the discriminator at the start.
+    pub lr_d: f64,
+    /// Final learning rates as a share of the first ones; in between they decay exponentially.
+    pub lr_final: f64,
+    /// λ of the L2 term (λ/2) ‖w‖² on the weights of both networks.
+    pub weight_decay: f64,
+    /// Standard deviation of the Gaussian ball of Eq. (9); 0 for none.
+    pub ball: f64,
+    /// β of the running average of the generator's weights that samples are drawn with; 0 for none.
+    pub average: f64,
+    /// Steps between checkpoints.
+    pub checkpoint_every: u64,
+    /// Steps between pictures and mode counts.
+    pub sample_every: u64,
+}
+
+impl Config {
+    /// Checks every number against the range in which it makes sense.
+    ///
+    /// # Errors
+    /// A sentence that names the flag, its range and its value.
+    pub fn validate(&self) -> Result<()> {
+        let whole = |flag: &str, value: u64, most: u64| {
+            if (1..=most).contains(&value) {
+                return Ok(());
+            }
+            Err(Error::usage(format!(
+                "--{flag} must be from 1 to {most}, not {value}"
+            )))
+        };
+        let number = |flag: &str, value: f64, least: f64, most: f64| {
+            if (least..=most).contains(&value) {
+                return Ok(());
+            }
+            Err(Error::usage(format!(
+                "--{flag} must be from {least} to {most}, not {value}"
+            )))
+        };
+        whole("steps", self.steps, 1_000_000_000)?;
+        whole("decay-steps", self.decay_steps, 1_000_000_000)?;
+        whole("batch-size", self.batch_size as u64, 65_536)?;
+        whole("z-dim", self.z_dim as u64, 4096)?;
+        whole("width", self.width as u64, 8192)?;
+        whole("kernel-dim", u64::from(self.kernel_dim), 16)?;
+        whole("checkpoint-every", self.checkpoint_every, 1_000_000_000)?;
+        whole("sample-every", self.sample_every, 1_000_000_000)?;
+        number("epsilon", self.epsilon, 1e-3, 1e3)?;
+        number("epsilon-final", self.epsilon_final, 1e-3, 1e3)?;
+        number("lr-g", self.lr_g, 1e-9, 1.0)?;
+        number("lr-d", self.lr_d, 1e-9, 1.0)?;
+        number("lr-final", self.lr_final, 1e-6, 1.0)?;
+        number("weight-decay", self.weight_decay, 0.0, 1.0)?;
+        number("ball", self.ball, 0.0, 1e3)?;
+        number("average", self.average, 0.0, 0.999_999)
+    }
+
+    /// The backend that the configuration names, with `threads` threads on the CPU.
+    ///
+    /// # Errors
+    /// If there is no backend of that name.
+    pub fn backend(&self, threads: Option<usize>) -> Result<Backend> {
+        match self.backend.as_str() {
+            "cpu" => Backend::cpu(threads),
+            "reference" => Ok(Backend::Reference),
+            "gpu" => Err(Error::usage(
+                "--backend gpu is not built yet; use --backend cpu",
+            )),
+            other => Err(Error::usage(format!(
+                "there is no backend {other}; use --backend cpu or --backend reference"
+            ))),
+        }
+    }
+
+    /// The text of `config.toml`.
+    ///
+    /// # Errors
+    /// Never for a configuration that passes [`Config::validate`].
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self)
+            .map_err(|e| Error::failure(format!("cannot write the configuration as TOML: {e}")))
+    }
+
+    /// Reads `path` and validates it.
+    ///
+    /// # Errors
+    /// If the file is missing, not TOML, has unknown or missing keys, or a value out of range.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, &e))?;
+        Self::parse(&text)
+            .map_err(|e| Error::failure(format!("{} cannot be used: {e}", path.display())))
+    }
+
+    /// Parses the text of a `config.toml` and validates it.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub fn parse(text: &str) -> Result<Self> {
+        let config: Self =
+            toml::from_str(text).map_err(|e| Error::failure(e.message().replace('\n', " ")))?;
+        config.validate()?;
+        Ok(config)
+    }
+}

@@ -1,0 +1,142 @@
+//! The networks of a run, its recorded step, its initial store, and drawing samples from it.
+
+use super::Config;
+use crate::coulomb::algorithm1::Algorithm1;
+use crate::exec::{Backend, Program, Store};
+use crate::nn::{self, Mlp, Network};
+use crate::numbers::{Error, Result, Tensor, rng};
+use crate::optim::{Adam, average};
+use crate::tape::Tape;
+
+/// Dimension of the mixture's points.
+pub const POINT: usize = 2;
+
+/// Points that a sampler computes at a time.
+const SAMPLER_ROWS: usize = 1000;
+
+/// The networks of a run and how they learn.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// `G`.
+    pub generator: Mlp,
+    /// `D`.
+    pub discriminator: Mlp,
+    /// Adam for `G`.
+    pub adam_g: Adam,
+    /// Adam for `D`.
+    pub adam_d: Adam,
+}
+
+impl Model {
+    /// The model that `config` describes.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            generator: generator("generator", config),
+            discriminator: Mlp::new("discriminator", &[POINT, config.width, config.width, 1]),
+            adam_g: Adam::new("adam.g", config.weight_decay),
+            adam_d: Adam::new("adam.d", config.weight_decay),
+        }
+    }
+
+    /// One training step, recorded.
+    pub fn record(&self, config: &Config) -> Tape {
+        let step = Algorithm1 {
+            generator: &self.generator,
+            discriminator: &self.discriminator,
+            adam_g: &self.adam_g,
+            adam_d: &self.adam_d,
+            d: config.kernel_dim,
+            ball: config.ball > 0.0,
+            average: (config.average > 0.0).then_some(config.average),
+        };
+        let mut tape = Tape::new();
+        step.record(&mut tape, config.batch_size, config.z_dim, POINT);
+        tape
+    }
+
+    /// Everything that lives between steps, at step 0.
+    pub fn initial_store(&self, config: &Config) -> Store {
+        let (g, d) = (self.generator.parameters(), self.discriminator.parameters());
+        let mut store = Store::new();
+        nn::initialise(&g, config.seed, &mut store);
+        nn::initialise(&d, config.seed, &mut store);
+        self.adam_g.initialise(&g, &mut store);
+        self.adam_d.initialise(&d, &mut store);
+        if config.average > 0.0 {
+            average::initialise(&g, &mut store);
+        }
+        store
+    }
+}
+
+fn generator(name: &str, config: &Config) -> Mlp {
+    Mlp::new(name, &[config.z_dim, config.width, config.width, POINT])
+}
+
+/// Draws samples: `G(z)` with the averaged weights where there are any.
+#[derive(Debug)]
+pub struct Sampler {
+    program: Program,
+    z_dim: usize,
+}
+
+impl Sampler {
+    /// Compiles the generator of `config` on the parameters in `store`.
+    ///
+    /// # Errors
+    /// If `store` lacks the generator.
+    pub fn new(config: &Config, backend: &Backend, store: &Store) -> Result<Self> {
+        let name = match config.average > 0.0 {
+            true => format!("{}generator", average::PREFIX),
+            false => "generator".into(),
+        };
+        let mut tape = Tape::new();
+        let z = tape.input("z", [SAMPLER_ROWS, config.z_dim]);
+        let x = generator(&name, config).record(&mut tape, z);
+        tape.output("x", x);
+        Ok(Self {
+            program: backend.compile(&tape, store)?,
+            z_dim: config.z_dim,
+        })
+    }
+
+    /// `G(z)` for each row of `latents`, `[N, z_dim]`.
+    ///
+    /// # Errors
+    /// If the latents are not rows of `z_dim` numbers.
+    pub fn at(&mut self, store: &mut Store, latents: &Tensor) -> Result<Vec<[f32; POINT]>> {
+        if latents.shape().len() != 2 || latents.shape()[1] != self.z_dim {
+            return Err(Error::failure(format!(
+                "latents must have the shape [N, {}], not {}",
+                self.z_dim,
+                latents.shape()
+            )));
+        }
+        let count = latents.shape()[0];
+        let mut z = vec![0.0; SAMPLER_ROWS * self.z_dim];
+        let mut points = Vec::with_capacity(count);
+        for rows in latents.data().chunks(z.len()) {
+            z[..rows.len()].copy_from_slice(rows);
+            self.program.write("z", &z);
+            self.program.run(store);
+            let x = self.program.read("x").as_chunks::<POINT>().0;
+            points.extend_from_slice(&x[..rows.len() / self.z_dim]);
+        }
+        Ok(points)
+    }
+
+    /// `count` samples; which ones depends on `seed` only, and fewer are the first of more.
+    ///
+    /// # Errors
+    /// Never, as the latents are its own.
+    pub fn draw(
+        &mut self,
+        store: &mut Store,
+        seed: u64,
+        count: usize,
+    ) -> Result<Vec<[f32; POINT]>> {
+        let mut z = Tensor::zeros([count, self.z_dim]);
+        rng::fill_normal(&mut rng::stream(seed, "samples", 0), z.data_mut());
+        self.at(store, &z)
+    }
+}

@@ -1,0 +1,110 @@
+//! What a waiting person sees: a bar on a terminal, plain lines elsewhere, nothing with `--quiet`.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// How often a plain line appears.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// Shows progress on stderr.
+pub struct Progress {
+    kind: Kind,
+    total: u64,
+    started: (Instant, u64),
+    last_line: Instant,
+}
+
+enum Kind {
+    Quiet,
+    Lines,
+    Bar(ProgressBar),
+}
+
+/// What there is to show.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Status {
+    /// Steps done.
+    pub step: u64,
+    /// The discriminator's loss, Eq. (9).
+    pub loss_d: f64,
+    /// The generator's loss, Eq. (10).
+    pub loss_g: f64,
+    /// Modes covered when last counted.
+    pub modes: usize,
+}
+
+impl Progress {
+    /// Starts at `step` of `total`.
+    pub fn new(quiet: bool, step: u64, total: u64) -> Self {
+        let kind = if quiet {
+            Kind::Quiet
+        } else if std::io::stderr().is_terminal() {
+            let bar =
+                ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(4));
+            let template = "{bar:30} {pos}/{len} · {msg} · {eta} left";
+            let style = ProgressStyle::with_template(template);
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_position(step);
+            bar.reset_eta();
+            Kind::Bar(bar)
+        } else {
+            Kind::Lines
+        };
+        let now = Instant::now();
+        Self {
+            kind,
+            total,
+            started: (now, step),
+            last_line: now,
+        }
+    }
+
+    /// A line for the person, above the bar.
+    pub fn say(&self, text: &str) {
+        match &self.kind {
+            Kind::Quiet => {}
+            Kind::Lines => eprintln!("{text}"),
+            Kind::Bar(bar) => bar.suspend(|| eprintln!("{text}")),
+        }
+    }
+
+    /// Steps per second since the start.
+    pub fn rate(&self, step: u64) -> f64 {
+        let (time, first) = self.started;
+        (step - first) as f64 / time.elapsed().as_secs_f64().max(1e-9)
+    }
+
+    /// Shows `status`.
+    pub fn show(&mut self, status: Status) {
+        let rate = self.rate(status.step);
+        let text = format!(
+            "loss D {:.2e} G {:+.2e} · {} of 25 modes · {rate:.0} steps/s",
+            status.loss_d, status.loss_g, status.modes
+        );
+        match &self.kind {
+            Kind::Quiet => {}
+            Kind::Bar(bar) => {
+                bar.set_position(status.step);
+                bar.set_message(text);
+            }
+            Kind::Lines if self.last_line.elapsed() >= LINE_EVERY => {
+                self.last_line = Instant::now();
+                let left = (self.total - status.step) as f64 / rate.max(1e-9);
+                eprintln!(
+                    "step {}/{} · {text} · {left:.0} s left",
+                    status.step, self.total
+                );
+            }
+            Kind::Lines => {}
+        }
+    }
+
+    /// Removes the bar.
+    pub fn finish(&self) {
+        if let Kind::Bar(bar) = &self.kind {
+            bar.finish_and_clear();
+        }
+    }
+}

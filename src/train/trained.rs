@@ -1,0 +1,79 @@
+//! A finished or interrupted run, opened for sampling.
+
+use std::path::{Path, PathBuf};
+
+use super::model::{Model, POINT, Sampler};
+use super::{Config, RunDir, checkpoint};
+use crate::data::Mixture;
+use crate::exec::Store;
+use crate::numbers::{Result, Tensor};
+
+/// The newest state of a run.
+pub struct Trained {
+    config: Config,
+    checkpoint: PathBuf,
+    step: u64,
+    store: Store,
+    sampler: Sampler,
+}
+
+impl Trained {
+    /// Opens the run in `path`; `backend` and `threads` as for training, by default the run's own backend.
+    ///
+    /// # Errors
+    /// If it is not a run, has no checkpoint, or its checkpoint is damaged.
+    pub fn open(path: &Path, backend: Option<&str>, threads: Option<usize>) -> Result<Self> {
+        let (run, mut config) = RunDir::open(path)?;
+        if let Some(backend) = backend {
+            config.backend = backend.into();
+        }
+        let backend = config.backend(threads)?;
+        let mut store = Model::new(&config).initial_store(&config);
+        let checkpoint = checkpoint::newest(&run)?;
+        let step = checkpoint::load(&checkpoint, &mut store)?;
+        let sampler = Sampler::new(&config, &backend, &store)?;
+        Ok(Self {
+            config,
+            checkpoint,
+            step,
+            store,
+            sampler,
+        })
+    }
+
+    /// What the run is.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The file that was loaded.
+    pub fn checkpoint(&self) -> &Path {
+        &self.checkpoint
+    }
+
+    /// The step it was written at.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// The real points that the run learns from.
+    pub fn data(&self) -> Mixture {
+        Mixture::new(self.config.seed)
+    }
+
+    /// `count` samples; which ones depends on `seed` only.
+    ///
+    /// # Errors
+    /// As [`Sampler::draw`].
+    pub fn draw(&mut self, seed: u64, count: usize) -> Result<Vec<[f32; POINT]>> {
+        self.sampler.draw(&mut self.store, seed, count)
+    }
+
+    /// `G(z)` for each row of `latents`.
+    ///
+    /// # Errors
+    /// If the latents do not fit the run.
+    pub fn at(&mut self, latents: &Tensor) -> Result<Vec<[f32; POINT]>> {
+        self.sampler.at(&mut self.store, latents)
+    }
+}

@@ -1,0 +1,217 @@
+//! Training, on one screen: draw a minibatch, run the recorded step, now and then log, look, save.
+
+use super::model::{Model, POINT, Sampler};
+use super::progress::{Progress, Status};
+use super::{Config, RunDir, checkpoint};
+use crate::data::{Mixture, mixture};
+use crate::exec::{Backend, Program, Store};
+use crate::figures;
+use crate::metrics::ModeReport;
+use crate::numbers::{Error, Result, rng};
+use crate::optim::schedule::exponential;
+
+/// Lines of `metrics.csv` in a full run.
+const LOG_LINES: u64 = 500;
+
+/// Samples for a picture and a mode count.
+const LOOK_AT: usize = 2000;
+
+/// A run in progress.
+pub struct Trainer {
+    config: Config,
+    model: Model,
+    store: Store,
+    program: Program,
+    sampler: Sampler,
+    data: Mixture,
+    step: u64,
+    z: Vec<f32>,
+    y: Vec<f32>,
+    ball: Vec<f32>,
+    sums: Sums,
+    last_look: Option<ModeReport>,
+}
+
+/// Sums of a step's outputs since the last line of `metrics.csv`.
+#[derive(Debug, Default)]
+struct Sums {
+    steps: u64,
+    values: [f64; 5],
+}
+
+const LOGGED: [&str; 5] = ["loss_d", "loss_g", "phi_real", "phi_generated", "energy"];
+
+impl Trainer {
+    /// A trainer at step 0.
+    ///
+    /// # Errors
+    /// Never for a valid configuration.
+    pub fn new(config: &Config, backend: &Backend) -> Result<Self> {
+        let model = Model::new(config);
+        let store = model.initial_store(config);
+        let program = backend.compile(&model.record(config), &store)?;
+        let sampler = Sampler::new(config, backend, &store)?;
+        Ok(Self {
+            program,
+            sampler,
+            data: Mixture::new(config.seed),
+            step: 0,
+            z: vec![0.0; config.batch_size * config.z_dim],
+            y: vec![0.0; config.batch_size * POINT],
+            ball: vec![0.0; config.batch_size * POINT],
+            sums: Sums::default(),
+            last_look: None,
+            config: config.clone(),
+            model,
+            store,
+        })
+    }
+
+    /// Continues from a checkpoint.
+    ///
+    /// # Errors
+    /// If it cannot be read or does not fit the configuration.
+    pub fn load(&mut self, path: &std::path::Path) -> Result<()> {
+        self.step = checkpoint::load(path, &mut self.store)?;
+        Ok(())
+    }
+
+    /// Steps done.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// The real points.
+    pub fn data(&self) -> &[[f32; 2]] {
+        self.data.points()
+    }
+
+    /// The kernel's width at the current step.
+    pub fn epsilon(&self) -> f64 {
+        let c = &self.config;
+        exponential(c.epsilon, c.epsilon_final, self.step, c.decay_steps)
+    }
+
+    /// One step of Algorithm 1.
+    fn advance(&mut self) {
+        let (config, step) = (&self.config, self.step);
+        let decayed = |lr: f64| exponential(lr, lr * config.lr_final, step, config.decay_steps);
+        let (lr_g, lr_d) = (decayed(config.lr_g), decayed(config.lr_d));
+        let draw = |name| rng::stream(config.seed, name, step);
+        rng::fill_normal(&mut draw("latents"), &mut self.z);
+        self.data.fill_batch(&mut draw("batch"), &mut self.y);
+        self.program.write("z", &self.z);
+        self.program.write("y", &self.y);
+        if config.ball > 0.0 {
+            for name in ["ball_x", "ball_y"] {
+                rng::fill_normal(&mut draw(name), &mut self.ball);
+                self.ball.iter_mut().for_each(|b| *b *= config.ball as f32);
+                self.program.write(name, &self.ball);
+            }
+        }
+        self.program.write("epsilon", &[self.epsilon() as f32]);
+        self.model.adam_g.write(&mut self.program, step + 1, lr_g);
+        self.model.adam_d.write(&mut self.program, step + 1, lr_d);
+        self.program.run(&mut self.store);
+        self.step += 1;
+        self.sums.steps += 1;
+        for (sum, name) in self.sums.values.iter_mut().zip(LOGGED) {
+            *sum += f64::from(self.program.scalar(name));
+        }
+    }
+
+    /// Trains until the last step, or until `stop` says so after a step; the run directory then holds a
+    /// checkpoint of the step that was reached.
+    ///
+    /// # Errors
+    /// If a file cannot be written, or the numbers stop being finite (the last checkpoint stays).
+    pub fn run(
+        &mut self,
+        run: &RunDir,
+        progress: &mut Progress,
+        stop: &mut dyn FnMut() -> bool,
+    ) -> Result<()> {
+        let log_every = (self.config.steps / LOG_LINES).max(1);
+        if self.step == 0 {
+            self.look(run)?;
+            checkpoint::save(run, &self.config, 0, &self.store)?;
+        }
+        let mut saved = self.step;
+        while self.step < self.config.steps {
+            self.advance();
+            if self.step.is_multiple_of(self.config.sample_every) {
+                self.look(run)?;
+            }
+            if self.step.is_multiple_of(log_every) {
+                self.log(run, progress)?;
+            }
+            if self.step.is_multiple_of(self.config.checkpoint_every) {
+                checkpoint::save(run, &self.config, self.step, &self.store)?;
+                saved = self.step;
+            }
+            if stop() {
+                break;
+            }
+        }
+        if saved != self.step {
+            checkpoint::save(run, &self.config, self.step, &self.store)?;
+        }
+        Ok(())
+    }
+
+    /// Draws the samples of the same latents and counts their modes.
+    fn look(&mut self, run: &RunDir) -> Result<()> {
+        let samples = self.samples(self.config.seed, LOOK_AT)?;
+        let caption = format!("step {}", self.step);
+        let real = &self.data.points()[..LOOK_AT];
+        let frame = figures::animation::frame(real, &samples, figures::WINDOW, &caption);
+        figures::write_png(&run.sample_picture(self.step), &frame)?;
+        self.last_look = Some(ModeReport::new(&samples, &mixture::means(), mixture::STD));
+        Ok(())
+    }
+
+    /// Writes a line of `metrics.csv` and shows it.
+    fn log(&mut self, run: &RunDir, progress: &mut Progress) -> Result<()> {
+        let sums = std::mem::take(&mut self.sums);
+        let means = sums.values.map(|sum| sum / sums.steps as f64);
+        if !means.iter().all(|x| x.is_finite()) || !self.store.is_finite() {
+            return Err(Error::failure(format!(
+                "training diverged before step {}: a number is infinite or undefined; \
+                 start again with a lower --lr-d or --lr-g ({} keeps the last good state)",
+                self.step,
+                checkpoint::newest(run)?.display()
+            )));
+        }
+        let (modes, quality) = match &self.last_look {
+            Some(look) => (look.modes_covered, look.high_quality),
+            None => (0, 0.0),
+        };
+        let c = &self.config;
+        let decayed = |lr: f64| exponential(lr, lr * c.lr_final, self.step, c.decay_steps);
+        let [loss_d, loss_g, ..] = means;
+        let means = means.map(|x| format!("{x:.6e}")).join(",");
+        run.log(&format!(
+            "{},{means},{:.6},{:.6e},{:.6e},{modes},{quality:.4},{:.1}",
+            self.step,
+            self.epsilon(),
+            decayed(c.lr_d),
+            decayed(c.lr_g),
+            progress.rate(self.step)
+        ))?;
+        progress.show(Status {
+            step: self.step,
+            loss_d,
+            loss_g,
+            modes,
+        });
+        Ok(())
+    }
+
+    /// `count` samples of the generator as it is now; `seed` chooses the latents.
+    ///
+    /// # Errors
+    /// Never, in a trainer that was built.
+    pub fn samples(&mut self, seed: u64, count: usize) -> Result<Vec<[f32; 2]>> {
+        self.sampler.draw(&mut self.store, seed, count)
+    }
+}
