@@ -91,7 +91,7 @@ fn close(what: &str, a: &[f64], b: &[f64], tolerance: f64) -> Result<(), String>
     match a
         .iter()
         .zip(b)
-        .find(|(a, b)| !((*a - *b).abs() <= tolerance * (1.0 + b.abs())))
+        .find(|(a, b)| (*a - *b).is_nan() || (*a - *b).abs() > tolerance * (1.0 + b.abs()))
     {
         Some((a, b)) => Err(format!("{what}: {a} is not {b}")),
         None => Ok(()),

@@ -283,7 +283,8 @@ fn compare(recipe: &Recipe) -> Result<(), String> {
             for (name, cpu, exact) in outputs.chain(states) {
                 let scale = exact.iter().map(|x| x.abs()).fold(1.0, f32::max);
                 for (i, (cpu, exact)) in cpu.iter().zip(&exact).enumerate() {
-                    if !((cpu - exact).abs() <= 1e-4 * scale) {
+                    let error = (cpu - exact).abs();
+                    if error.is_nan() || error > 1e-4 * scale {
                         return Err(format!(
                             "run {run} on {who}: {name}[{i}] = {cpu}, not {exact}\n{}",
                             tape.explain()
@@ -517,7 +518,6 @@ fn explain_shows_operations_steps_and_costs() {
     let dw = t.grad(loss, &[w])[0];
     t.output("dw", dw);
     let text = t.explain();
-    let matmul = 2 * 128 * 64 * 32;
     for expected in [
         "TAPE: ",
         "PLAN: ",
@@ -526,6 +526,7 @@ fn explain_shows_operations_steps_and_costs() {
         "matmul 128x64x32 + add elu",
         "FLOP",
         "bytes",
+        // 2 · 128 · 64 · 32 operations.
         "524.3 k",
         "scratch memory: ",
         " with reuse, ",
@@ -536,7 +537,6 @@ fn explain_shows_operations_steps_and_costs() {
             "{expected:?} is missing in\n{text}"
         );
     }
-    assert_eq!(matmul, 524_288);
     let node = t.nodes().iter().position(|n| n.op.name() == "matmul");
     assert_eq!(node.map(|i| t.nodes()[i].layer.as_str()), Some("critic"));
 }
