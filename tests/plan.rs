@@ -360,6 +360,35 @@ fn swapped_states_swap_and_later_readers_see_the_old_ones() {
     }
 }
 
+/// `s ← s s / 10` on many tiles of the product: all of `s` must be read before any of it is overwritten, so
+/// the assignment, though pointwise, cannot run tile by tile with its product.
+#[test]
+fn a_state_is_not_overwritten_while_a_product_reads_it() {
+    let mut t = Tape::new();
+    let s = t.state("s", [150, 150]);
+    let square = t.matmul(s, false, s, false);
+    let next = t.scale(square, 0.1);
+    t.assign(s, next);
+    assert_eq!(Plan::new(&t).steps.len(), 2, "{}", t.explain());
+    let numbers = support::uniform(5, "s", 150 * 150, -1.0, 1.0);
+    let fresh = support::store(&[("s", [150, 150].into(), numbers)]);
+    let after = |backend: &Backend| {
+        let mut store = fresh.clone();
+        support::compile(backend, &t, &store, &[]).run(&mut store);
+        store.get("s").expect("the state").data().to_vec()
+    };
+    let exact = after(&Backend::Reference);
+    for backend in support::devices().iter().flatten() {
+        for (s, exact) in after(backend).iter().zip(&exact) {
+            assert!(
+                (s - exact).abs() < 1e-5,
+                "{}: {s}, {exact}",
+                backend.describe()
+            );
+        }
+    }
+}
+
 /// A layer's forward pass: `elu(x Wᵀ + b)`.
 fn linear(t: &mut Tape, name: &str, x: Var, width: usize) -> (Var, [Var; 2]) {
     let [rows, inputs] = [t.shape(x)[0], t.shape(x)[1]];
