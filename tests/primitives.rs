@@ -811,6 +811,33 @@ fn exp_grows_into_infinity() {
     }
 }
 
+/// Ties, signed zeros and numbers that are none: every comparison is strict, else the second case holds.
+#[test]
+fn comparisons_at_their_edges() {
+    let nan = f32::NAN;
+    for (who, y) in on_devices(Tape::step, &[0.0, -0.0, 1e-40, -1e-40, nan, f32::INFINITY]) {
+        assert_eq!(y, [0.0, 0.0, 1.0, 0.0, 0.0, 1.0], "{who}");
+    }
+    let mut t = Tape::new();
+    let (a, b) = (t.input("a", [5]), t.input("b", [5]));
+    let (larger, smaller) = (t.max(a, b), t.min(a, b));
+    t.output("max", larger);
+    t.output("min", smaller);
+    let a = vec![1.0, 0.0, -0.0, nan, 3.0];
+    let b = vec![1.0, -0.0, 0.0, 2.0, nan];
+    let inputs = [("a", a), ("b", b.clone())];
+    let backends = support::devices().iter().flatten();
+    for backend in backends.chain([&Backend::Reference]) {
+        let mut store = support::store(&[]);
+        let mut program = support::compile(backend, &t, &store, &inputs);
+        program.run(&mut store);
+        for name in ["max", "min"] {
+            let who = backend.describe();
+            assert!(same_bits(program.read(name), &b), "{name} on {who}");
+        }
+    }
+}
+
 #[test]
 fn not_a_number_stays_visible() {
     let maps: [(&str, Unary); 6] = [
