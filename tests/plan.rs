@@ -639,6 +639,15 @@ fn mistakes_name_operation_layer_and_shapes() {
         "assign recorded by critic.2: shapes differ (operand shapes: [2], [3])"
     );
     let message = refusal(|t| {
+        let (state, value) = (t.state("s", [2]), t.input("x", [2]));
+        t.assign(state, value);
+        t.assign(state, value);
+    });
+    assert!(
+        message.contains("the state already has a next value"),
+        "{message}"
+    );
+    let message = refusal(|t| {
         t.input("x", [2]);
         t.input("x", [3]);
     });
