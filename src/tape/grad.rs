@@ -170,7 +170,8 @@ impl Tape {
                 let slope = t.affine(negative, 1.0, 1.0);
                 t.mul(dy, slope)
             }
-            Map::Step => unreachable!("a step depends on nothing that a gradient sees"),
+            // y = 1 or 0         y' = 0; asked for only with respect to the step's own result
+            Map::Step => t.scale(dy, 0.0),
         }
     }
 

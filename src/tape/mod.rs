@@ -34,6 +34,13 @@ pub use op::{Map, Op, Zip};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Var(pub(crate) usize);
 
+impl Var {
+    /// Its position in [`Tape::nodes`] and in [`crate::exec::reference::Values`].
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
 /// One recorded operation.
 #[derive(Debug, Clone)]
 pub struct Node {

@@ -70,7 +70,7 @@ impl Tape {
         }
     }
 
-    /// `state` becomes `value` when the run ends; the run itself sees the old value everywhere.
+    /// `state` becomes `value` when the run ends; the run itself sees the old value everywhere. Once per state.
     #[track_caller]
     pub fn assign(&mut self, state: Var, value: Var) {
         if !matches!(self.node(state).op, Op::State { .. }) {
@@ -78,6 +78,14 @@ impl Tape {
         }
         if self.shape(state) != self.shape(value) {
             self.refuse("assign", "shapes differ", &[state, value]);
+        }
+        let mut nodes = self.nodes.iter();
+        if nodes.any(|n| matches!(n.op, Op::Assign { state: s, .. } if s == state)) {
+            self.refuse(
+                "assign",
+                "the state already has a next value",
+                &[state, value],
+            );
         }
         let shape = self.shape(state).clone();
         let value = self.computed(value);

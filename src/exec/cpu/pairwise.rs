@@ -61,8 +61,6 @@ impl Kernel for Pack<'_> {
         let lanes = WIDTH * L::N;
         let size = self.geometry.panel(L::N);
         for (panel, out) in self.panels.zip(self.out.chunks_exact_mut(size)) {
-            // Lanes behind the last charge have charge 0 and sit at the origin.
-            out.fill(0.0);
             for lane in 0..lanes {
                 let j = panel * lanes + lane;
                 let (point, q) = if j < charges[0] {
@@ -71,7 +69,9 @@ impl Kernel for Pack<'_> {
                     let j = j - charges[0];
                     (&self.x[j * m..][..m], -1.0 / charges[1] as f32)
                 } else {
-                    break;
+                    // Lanes behind the last charge: charge 0 at the first one's place. Anywhere else, say at
+                    // the origin, 0 times a kernel that overflows would spoil points far from all charges.
+                    (&self.y[..m], 0.0)
                 };
                 out[lane] = q;
                 for (c, &coordinate) in point.iter().enumerate() {

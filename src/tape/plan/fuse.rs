@@ -193,8 +193,11 @@ impl<'a> Graph<'a> {
 
     /// Merges group `a` into group `b` if that is sound.
     fn try_merge(&mut self, a: usize, b: usize) {
+        // Of equally many elements, each reads just its own, as registers demand; but nothing repeated is
+        // still nothing, so values without elements stay apart.
         let sound = a != b
             && self.count(a) == self.count(b)
+            && self.count(a) > 0
             && !self.something_between(a, b)
             && !self.something_between(b, a)
             && !self.overwrites_what_it_reads(a, b);

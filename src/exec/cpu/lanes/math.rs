@@ -26,7 +26,8 @@ fn reduce<L: Lanes>(x: L) -> (L, L) {
 #[inline(always)]
 pub(in crate::exec::cpu) fn exp<L: Lanes>(x: L) -> L {
     let (scale, q) = reduce(x);
-    scale.mul_add(q, scale)
+    // Not `scale q + scale`: with infinite scale and negative q that is not a number.
+    scale.mul(q.add(L::splat(1.0)))
 }
 
 /// `eˣ − 1` without cancellation near 0: within 3 units in the last place.

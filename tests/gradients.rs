@@ -1,0 +1,455 @@
+//! Proves that the calculus on one page is right: every primitive's rule against central differences in
+//! `f64`, the values at kinks, gradients of gradients, and the bookkeeping around the rules (stopped
+//! gradients, values used many times, independent values), alone and in a small network.
+
+mod support;
+
+use coulomb_gan::exec::check::check_gradient;
+use coulomb_gan::tape::op::Charges;
+use coulomb_gan::tape::{Tape, Var};
+
+/// A central difference with `h = 1e-5` leaves about 1e-10, more where third derivatives are large.
+const H: f64 = 1e-5;
+const TOLERANCE: f64 = 2e-8;
+
+/// Records one primitive; hands back its result and the values with respect to which it is differentiated.
+type Record = fn(&mut Tape) -> (Var, Vec<Var>);
+
+/// Every primitive with a gradient, and numbers from where its inputs come: away from poles, and from the
+/// kinks of `elu`, `max` and `min` by more than a finite difference, but on both sides of them.
+const CASES: &[(&str, Record, [f32; 2])] = &[
+    ("input", |t| one(t, |_, x| x), [-2.0, 2.0]),
+    ("state", state, [-2.0, 2.0]),
+    (
+        "reshape",
+        |t| one(t, |t, x| t.reshape(x, [4, 3])),
+        [-2.0, 2.0],
+    ),
+    ("broadcast", rows_and_columns, [-2.0, 2.0]),
+    ("broadcast", scattered_broadcast, [-2.0, 2.0]),
+    ("sum", |t| one(t, |t, x| t.sum(x, 0..1)), [-2.0, 2.0]),
+    ("sum", |t| one(t, |t, x| t.sum(x, 1..2)), [-2.0, 2.0]),
+    ("sum", |t| one(t, |t, x| t.sum(x, 0..2)), [-2.0, 2.0]),
+    ("transpose", |t| one(t, Tape::transpose), [-2.0, 2.0]),
+    (
+        "affine",
+        |t| one(t, |t, x| t.affine(x, -1.7, 0.3)),
+        [-2.0, 2.0],
+    ),
+    ("exp", |t| one(t, Tape::exp), [-2.0, 2.0]),
+    ("ln", |t| one(t, Tape::ln), [0.3, 3.0]),
+    ("sqrt", |t| one(t, Tape::sqrt), [0.3, 3.0]),
+    ("pow", |t| one(t, |t, x| t.pow(x, -1.5)), [0.5, 3.0]),
+    ("pow", |t| one(t, |t, x| t.pow(x, 3.0)), [-2.0, 2.0]),
+    ("pow", |t| one(t, |t, x| t.pow(x, 1.0)), [-2.0, 2.0]),
+    ("pow", |t| one(t, |t, x| t.pow(x, 0.0)), [-2.0, 2.0]),
+    ("tanh", |t| one(t, Tape::tanh), [-2.0, 2.0]),
+    (
+        "elu",
+        |t| one(t, |t, x| off_zero(t, x, Tape::elu)),
+        [-2.0, 2.0],
+    ),
+    (
+        "step",
+        |t| one(t, |t, x| off_zero(t, x, Tape::step)),
+        [-2.0, 2.0],
+    ),
+    ("add", |t| two(t, Tape::add), [-2.0, 2.0]),
+    ("sub", |t| two(t, Tape::sub), [-2.0, 2.0]),
+    ("mul", |t| two(t, Tape::mul), [-2.0, 2.0]),
+    ("div", |t| two(t, Tape::div), [0.5, 3.0]),
+    (
+        "max",
+        |t| two(t, |t, a, b| apart(t, a, b, Tape::max)),
+        [-2.0, 2.0],
+    ),
+    (
+        "min",
+        |t| two(t, |t, a, b| apart(t, a, b, Tape::min)),
+        [-2.0, 2.0],
+    ),
+    ("matmul", |t| product(t, false, false), [-2.0, 2.0]),
+    ("matmul", |t| product(t, false, true), [-2.0, 2.0]),
+    ("matmul", |t| product(t, true, false), [-2.0, 2.0]),
+    ("matmul", |t| product(t, true, true), [-2.0, 2.0]),
+    (
+        "potential",
+        |t| coulomb(t, |t, c, _| t.potential(c)),
+        [-2.0, 2.0],
+    ),
+    ("field", |t| coulomb(t, |t, c, _| t.field(c)), [-2.0, 2.0]),
+    ("curvature", curvature, [-2.0, 2.0]),
+];
+
+/// What no gradient passes through; tested one by one below.
+const WITHOUT_GRADIENT: [&str; 3] = ["constant", "stop_gradient", "assign"];
+
+fn one(t: &mut Tape, f: fn(&mut Tape, Var) -> Var) -> (Var, Vec<Var>) {
+    let x = t.input("x", [2, 6]);
+    (f(t, x), vec![x])
+}
+
+fn two(t: &mut Tape, f: fn(&mut Tape, Var, Var) -> Var) -> (Var, Vec<Var>) {
+    let (a, b) = (t.input("a", [2, 6]), t.input("b", [2, 6]));
+    (f(t, a, b), vec![a, b])
+}
+
+fn state(t: &mut Tape) -> (Var, Vec<Var>) {
+    let s = t.state("s", [2, 6]);
+    (t.exp(s), vec![s])
+}
+
+/// A bias for each column, a factor for each row, and one number for all.
+fn rows_and_columns(t: &mut Tape) -> (Var, Vec<Var>) {
+    let (b, f, c) = (t.input("b", [6]), t.input("f", [2, 1]), t.input("c", []));
+    let [vb, vf, vc] = [b, f, c].map(|v| t.broadcast(v, [2, 6]));
+    let product = t.mul(vb, vf);
+    (t.mul(product, vc), vec![b, f, c])
+}
+
+/// `[2, 1, 3, 1]` to `[2, 4, 3, 5]`: no axis that is kept has a kept neighbour.
+fn scattered_broadcast(t: &mut Tape) -> (Var, Vec<Var>) {
+    let x = t.input("x", [2, 1, 3, 1]);
+    (t.broadcast(x, [2, 4, 3, 5]), vec![x])
+}
+
+/// `f` of `x` moved away from 0 by 0.05 without changing its sign.
+fn off_zero(t: &mut Tape, x: Var, f: fn(&mut Tape, Var) -> Var) -> Var {
+    let side = t.step(x);
+    let shift = t.affine(side, 0.1, -0.05);
+    let moved = t.add(x, shift);
+    f(t, moved)
+}
+
+/// `f` of `a` and `b` after moving them apart by 0.05.
+fn apart(t: &mut Tape, a: Var, b: Var, f: fn(&mut Tape, Var, Var) -> Var) -> Var {
+    let difference = t.sub(a, b);
+    let side = t.step(difference);
+    let shift = t.affine(side, 0.1, -0.05);
+    let a = t.add(a, shift);
+    f(t, a, b)
+}
+
+fn product(t: &mut Tape, ta: bool, tb: bool) -> (Var, Vec<Var>) {
+    let a = t.input("a", if ta { [3, 2] } else { [2, 3] });
+    let b = t.input("b", if tb { [4, 3] } else { [3, 4] });
+    (t.matmul(a, ta, b, tb), vec![a, b])
+}
+
+/// Five points in three dimensions among seven charges.
+fn coulomb(t: &mut Tape, f: fn(&mut Tape, Charges, Var) -> Var) -> (Var, Vec<Var>) {
+    let charges = Charges {
+        d: 3,
+        epsilon: t.constant(0.8, [1]),
+        a: t.input("a", [5, 3]),
+        y: t.input("y", [4, 3]),
+        x: t.input("x", [3, 3]),
+    };
+    let v = t.input("v", [5, 3]);
+    (f(t, charges, v), vec![charges.a])
+}
+
+/// The curvature is linear in `v`; its gradient with respect to the points would be a third derivative.
+fn curvature(t: &mut Tape) -> (Var, Vec<Var>) {
+    let (y, _) = coulomb(t, Tape::curvature);
+    let v = t.input("v", [5, 3]);
+    (y, vec![v])
+}
+
+/// `Σ w y` with random weights `w`: every element of `y` counts differently.
+fn weighted(t: &mut Tape, y: Var) -> Var {
+    let shape = t.shape(y).clone();
+    let w = t.input("weights", shape);
+    let product = t.mul(w, y);
+    t.sum_all(product)
+}
+
+#[track_caller]
+fn assert_gradient(what: &str, t: &Tape, loss: Var, wrt: &[Var], range: [f32; 2]) {
+    for seed in 0..4 {
+        let mut source = support::random_source(t, seed, range[0], range[1]);
+        if let Some(worst) = check_gradient(t, loss, wrt, H, &mut source) {
+            assert!(worst.error < TOLERANCE, "{what}, seed {seed}: {worst:?}");
+        }
+    }
+}
+
+/// The numbers of `v` where each input has the numbers given by its name.
+fn numbers(t: &Tape, v: Var, inputs: &[(&str, &[f64])]) -> Vec<f64> {
+    support::value(t, v, &mut |name| {
+        let found = inputs.iter().find(|(n, _)| *n == name);
+        found.expect("numbers for every input").1.to_vec()
+    })
+}
+
+#[test]
+fn every_primitive_has_a_case() {
+    let mut tested: Vec<&str> = CASES.iter().map(|(name, ..)| *name).collect();
+    tested.extend(WITHOUT_GRADIENT);
+    for primitive in support::all_primitives() {
+        assert!(tested.contains(&primitive.as_str()), "{primitive}");
+    }
+    for (name, record, _) in CASES {
+        let mut t = Tape::new();
+        record(&mut t);
+        assert!(
+            t.nodes().iter().any(|n| n.op.name() == *name) || *name == "pow",
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn every_rule_is_the_derivative() {
+    for (name, record, range) in CASES {
+        let mut t = Tape::new();
+        let (y, wrt) = record(&mut t);
+        let loss = weighted(&mut t, y);
+        assert_gradient(name, &t, loss, &wrt, *range);
+    }
+}
+
+/// `Σ w g²` of the first gradient `g` has a gradient too, and it is right: second derivatives of all smooth
+/// primitives, inside a `tanh` so that linear ones bend as well.
+#[test]
+fn gradients_have_gradients() {
+    let third_derivative = ["field", "curvature"];
+    for (name, record, range) in CASES
+        .iter()
+        .filter(|case| !third_derivative.contains(&case.0))
+    {
+        let mut t = Tape::new();
+        let (y, wrt) = record(&mut t);
+        let bent = t.tanh(y);
+        let loss = weighted(&mut t, bent);
+        let mut penalty = t.constant(0.0, [1]);
+        for g in t.grad(loss, &wrt) {
+            let square = t.square(g);
+            let sum = t.sum_all(square);
+            penalty = t.add(penalty, sum);
+        }
+        assert_gradient(
+            &format!("second order of {name}"),
+            &t,
+            penalty,
+            &wrt,
+            *range,
+        );
+    }
+}
+
+/// Third derivatives come from the same rules: `(x⁵)''' = 60 x²`.
+#[test]
+fn three_times() {
+    let mut t = Tape::new();
+    let x = t.input("x", [2]);
+    let mut y = t.pow(x, 5.0);
+    for _ in 0..3 {
+        y = t.grad_of_sum(y, &[x])[0];
+    }
+    let y = numbers(&t, y, &[("x", &[2.0, -0.5])]);
+    assert_eq!(y, [240.0, 15.0]);
+}
+
+#[test]
+#[should_panic(expected = "third derivative of the potential is not provided")]
+fn a_third_derivative_of_the_potential_is_refused() {
+    let mut t = Tape::new();
+    let (phi, wrt) = coulomb(&mut t, |t, c, _| t.potential(c));
+    let mut g = phi;
+    for _ in 0..3 {
+        let square = t.square(g);
+        g = t.grad_of_sum(square, &wrt)[0];
+    }
+}
+
+#[test]
+fn at_a_tie_the_gradient_goes_to_b() {
+    for f in [Tape::max, Tape::min] {
+        let mut t = Tape::new();
+        let (a, b) = (t.input("a", [3]), t.input("b", [3]));
+        let y = f(&mut t, a, b);
+        let g = t.grad_of_sum(y, &[a, b]);
+        let inputs: [(&str, &[f64]); 2] = [("a", &[1.0, 0.0, -0.0]), ("b", &[1.0, -0.0, 0.0])];
+        assert_eq!(numbers(&t, g[0], &inputs), [0.0; 3]);
+        assert_eq!(numbers(&t, g[1], &inputs), [1.0; 3]);
+    }
+}
+
+/// `elu` has slope 1 on both sides of 0 and at 0; its second derivative jumps there from 1 to 0, and is 0 at 0.
+#[test]
+fn elu_at_zero() {
+    let mut t = Tape::new();
+    let x = t.input("x", [3]);
+    let y = t.elu(x);
+    let dx = t.grad_of_sum(y, &[x])[0];
+    let ddx = t.grad_of_sum(dx, &[x])[0];
+    let at: [(&str, &[f64]); 1] = [("x", &[-1e-12, 0.0, 1e-12])];
+    let y = numbers(&t, y, &at);
+    assert!((y[0] + 1e-12).abs() < 1e-23 && y[1..] == [0.0, 1e-12]);
+    let slope = numbers(&t, dx, &at);
+    assert!(slope.iter().all(|s| (s - 1.0).abs() < 1e-11), "{slope:?}");
+    assert_eq!(slope[1], 1.0);
+    let bend = numbers(&t, ddx, &at);
+    assert!((bend[0] - 1.0).abs() < 1e-11 && bend[1] == 0.0 && bend[2] == 0.0);
+}
+
+#[test]
+fn step_has_no_slope_even_at_its_jump() {
+    let mut t = Tape::new();
+    let x = t.input("x", [3]);
+    let y = t.step(x);
+    let dx = t.grad_of_sum(y, &[x])[0];
+    let at: [(&str, &[f64]); 1] = [("x", &[-1.0, 0.0, 1.0])];
+    assert_eq!(numbers(&t, y, &at), [0.0, 0.0, 1.0]);
+    assert_eq!(numbers(&t, dx, &at), [0.0; 3]);
+}
+
+/// `x · stop(x)` has slope `x`, not `2 x`, and finite differences, which do not stop, notice.
+#[test]
+fn stop_gradient_cuts_and_a_wrong_gradient_is_found() {
+    let mut t = Tape::new();
+    let x = t.input("x", [3]);
+    let stopped = t.stop_gradient(x);
+    let y = t.mul(x, stopped);
+    let loss = t.sum_all(y);
+    let dx = t.grad(loss, &[x])[0];
+    let at = [0.5, -2.0, 3.0];
+    assert_eq!(numbers(&t, dx, &[("x", &at)]), at);
+    let worst = check_gradient(&t, loss, &[x], H, &mut |_| at.to_vec()).expect("three elements");
+    assert_eq!(worst.at, (0, 2));
+    assert_eq!(worst.recorded, 3.0);
+    assert!(
+        (worst.difference - 6.0).abs() < 1e-8 && worst.error > 0.4,
+        "{worst:?}"
+    );
+}
+
+/// An element that is not a number is the worst of all, wherever it stands.
+#[test]
+fn a_gradient_check_does_not_lose_nan() {
+    // √(x²) at 0: the loss is fine there, the recorded slope is 1/0 · 0.
+    for at in [[0.0, 4.0], [4.0, 0.0]] {
+        let mut t = Tape::new();
+        let x = t.input("x", [2]);
+        let square = t.square(x);
+        let root = t.sqrt(square);
+        let loss = t.sum_all(root);
+        let worst = check_gradient(&t, loss, &[x], H, &mut |_| at.to_vec());
+        assert!(worst.expect("two elements").error.is_nan(), "at {at:?}");
+    }
+}
+
+/// One value, eight uses: `y = Σ_k x^k` by Horner's rule has slope `Σ_k k x^(k−1)`.
+#[test]
+fn a_value_used_many_times_collects_all_its_adjoints() {
+    let mut t = Tape::new();
+    let x = t.input("x", [1]);
+    let mut y = t.constant(1.0, [1]);
+    for _ in 0..8 {
+        let product = t.mul(y, x);
+        y = t.affine(product, 1.0, 1.0);
+    }
+    let dx = t.grad(y, &[x])[0];
+    let expected: i32 = (1..=8).map(|k| k * 2i32.pow(k as u32 - 1)).sum();
+    assert_eq!(numbers(&t, dx, &[("x", &[2.0])]), [f64::from(expected)]);
+    assert_gradient("Horner", &t, y, &[x], [-1.0, 1.0]);
+}
+
+#[test]
+fn what_the_loss_does_not_depend_on_has_gradient_zero() {
+    let mut t = Tape::new();
+    let (x, z, s) = (t.input("x", [2]), t.input("z", [2, 3]), t.state("s", [4]));
+    t.assign(s, s);
+    let constant = t.constant(2.0, [2]);
+    let y = t.square(x);
+    let loss = t.sum_all(y);
+    let later = t.exp(z);
+    let g = t.grad(loss, &[x, z, constant, later, s]);
+    let inputs: [(&str, &[f64]); 3] = [("x", &[1.0, -3.0]), ("z", &[1.0; 6]), ("s", &[1.0; 4])];
+    assert_eq!(numbers(&t, g[0], &inputs), [2.0, -6.0]);
+    assert_eq!(numbers(&t, g[1], &inputs), [0.0; 6]);
+    assert_eq!(numbers(&t, g[2], &inputs), [0.0; 2]);
+    assert_eq!(numbers(&t, g[3], &inputs), [0.0; 6]);
+    assert_eq!(numbers(&t, g[4], &inputs), [0.0; 4]);
+}
+
+/// A gradient with respect to any value on the way, whatever made it: the derivative by the operation's
+/// result, as if it were an input.
+#[test]
+fn gradients_with_respect_to_intermediate_values() {
+    for (name, record, range) in CASES {
+        let mut t = Tape::new();
+        let (y, _) = record(&mut t);
+        let square = t.square(y);
+        let loss = t.sum_all(square);
+        let dy = t.grad(loss, &[y])[0];
+        let twice = t.scale(y, 2.0);
+        let mut source = support::random_source(&t, 5, range[0], range[1]);
+        let expected = support::value(&t, twice, &mut source);
+        assert_eq!(support::value(&t, dy, &mut source), expected, "{name}");
+    }
+}
+
+#[test]
+fn the_gradient_with_respect_to_a_stopped_value_itself() {
+    let mut t = Tape::new();
+    let x = t.input("x", [2]);
+    let stopped = t.stop_gradient(x);
+    let y = t.square(stopped);
+    let g = t.grad_of_sum(y, &[x, stopped]);
+    assert_eq!(numbers(&t, g[0], &[("x", &[1.0, -3.0])]), [0.0; 2]);
+    assert_eq!(numbers(&t, g[1], &[("x", &[1.0, -3.0])]), [2.0, -6.0]);
+}
+
+#[test]
+#[should_panic(expected = "the loss must be a single number (operand shapes: [2, 3])")]
+fn a_loss_is_one_number() {
+    let mut t = Tape::new();
+    let x = t.input("x", [2, 3]);
+    t.grad(x, &[x]);
+}
+
+/// A critic of two hidden ELU layers: `D(x)`, shape `[rows, 1]`, and its weights and biases.
+fn critic(t: &mut Tape, x: Var) -> (Var, Vec<Var>) {
+    let rows = t.shape(x)[0];
+    let sizes = [2, 5, 4, 1];
+    let (mut h, mut parameters) = (x, vec![]);
+    for (i, size) in sizes.windows(2).enumerate() {
+        let w = t.state(&format!("{i}.weight"), [size[1], size[0]]);
+        let b = t.state(&format!("{i}.bias"), [size[1]]);
+        parameters.extend([w, b]);
+        h = t.layer(&format!("critic.{i}"), |t| {
+            let product = t.matmul(h, false, w, true);
+            let bias = t.broadcast(b, [rows, size[1]]);
+            let sum = t.add(product, bias);
+            if i < 2 { t.elu(sum) } else { sum }
+        });
+    }
+    (h, parameters)
+}
+
+#[test]
+fn all_of_a_network() {
+    let mut t = Tape::new();
+    let x = t.input("x", [7, 2]);
+    let (d, parameters) = critic(&mut t, x);
+    let loss = weighted(&mut t, d);
+    let wrt = [&parameters[..], &[x]].concat();
+    assert_gradient("critic", &t, loss, &wrt, [-1.0, 1.0]);
+}
+
+/// The penalty of a WGAN-GP, `Σ (‖∇_x D(x)‖² − 1)²`: a function of a gradient, differentiated by the weights.
+#[test]
+fn gradient_penalty() {
+    let mut t = Tape::new();
+    let x = t.input("x", [7, 2]);
+    let (d, parameters) = critic(&mut t, x);
+    let dx = t.grad_of_sum(d, &[x])[0];
+    let square = t.square(dx);
+    let norms = t.sum(square, 1..2);
+    let excess = t.affine(norms, 1.0, -1.0);
+    let penalties = t.square(excess);
+    let penalty = t.sum_all(penalties);
+    assert_gradient("gradient penalty", &t, penalty, &parameters, [-1.0, 1.0]);
+}

@@ -1,0 +1,178 @@
+//! Every primitive a second time, in `f64`, straight from its formula: an oracle that shares no code with
+//! the library. Where the library uses one identity, the oracle uses another.
+
+#![allow(dead_code, reason = "each test file asks for its own part")]
+
+/// `scale · x + shift`.
+pub fn affine(x: f64, scale: f64, shift: f64) -> f64 {
+    shift + x * scale
+}
+
+/// `eˣ = cosh x + sinh x`, as `(e^(x/2))²` so that nothing cancels for negative `x`.
+pub fn exp(x: f64) -> f64 {
+    (x / 2.0).exp().powi(2)
+}
+
+/// The natural logarithm, from the one to base 2.
+pub fn ln(x: f64) -> f64 {
+    x.log2() * std::f64::consts::LN_2
+}
+
+/// `x^½`.
+pub fn sqrt(x: f64) -> f64 {
+    x.powf(0.5)
+}
+
+/// `x^p = e^(p ln x)` for positive `x`.
+pub fn pow(x: f64, p: f64) -> f64 {
+    (p * x.ln()).exp()
+}
+
+/// `sinh x / cosh x`.
+pub fn tanh(x: f64) -> f64 {
+    let x = x.clamp(-300.0, 300.0);
+    x.sinh() / x.cosh()
+}
+
+/// `x`, or below 0 `eˣ − 1 = 2 e^(x/2) sinh(x/2)`, which loses nothing near 0.
+pub fn elu(x: f64) -> f64 {
+    if x.is_sign_positive() {
+        x
+    } else {
+        2.0 * (x / 2.0).exp() * (x / 2.0).sinh()
+    }
+}
+
+/// The indicator of positive numbers.
+pub fn step(x: f64) -> f64 {
+    x.partial_cmp(&0.0)
+        .map_or(0.0, |order| f64::from(order.is_gt()))
+}
+
+/// Row-major strides of `shape`.
+fn strides(shape: &[usize]) -> Vec<usize> {
+    (0..shape.len())
+        .map(|axis| shape[axis + 1..].iter().product())
+        .collect()
+}
+
+/// All indices of `shape` in row-major order.
+pub fn indices(shape: &[usize]) -> Vec<Vec<usize>> {
+    let mut all = vec![vec![]];
+    for &n in shape {
+        all = (all.iter())
+            .flat_map(|index| (0..n).map(move |i| [&index[..], &[i]].concat()))
+            .collect();
+    }
+    all
+}
+
+/// The element of `x` at `index`, with index 0 along axes of size 1.
+fn at(x: &[f64], shape: &[usize], index: &[usize]) -> f64 {
+    let place = |axis: usize| index[axis].min(shape[axis] - 1);
+    x[(strides(shape).iter().enumerate())
+        .map(|(axis, stride)| place(axis) * stride)
+        .sum::<usize>()]
+}
+
+/// `y[i] = x[i]`, index 0 along axes of size 1.
+pub fn broadcast(x: &[f64], from: &[usize], to: &[usize]) -> Vec<f64> {
+    indices(to).iter().map(|i| at(x, from, i)).collect()
+}
+
+/// The sum over `axes`: for each kept index, a walk over all summed ones.
+pub fn sum(x: &[f64], shape: &[usize], axes: std::ops::Range<usize>) -> Vec<f64> {
+    let outer = indices(&shape[..axes.start]);
+    let (middle, inner) = (indices(&shape[axes.clone()]), indices(&shape[axes.end..]));
+    let mut sums = vec![];
+    for o in &outer {
+        for i in &inner {
+            let terms = middle
+                .iter()
+                .map(|m| at(x, shape, &[&o[..], m, i].concat()));
+            sums.push(terms.sum());
+        }
+    }
+    sums
+}
+
+/// `y[j, i] = x[i, j]`.
+pub fn transpose(x: &[f64], [rows, cols]: [usize; 2]) -> Vec<f64> {
+    let mut y = vec![0.0; rows * cols];
+    for i in 0..rows {
+        for j in 0..cols {
+            y[j * rows + i] = x[i * cols + j];
+        }
+    }
+    y
+}
+
+/// `y[i, j] = Σ_l a[i, l] b[l, j]`.
+pub fn matmul(a: &[f64], b: &[f64], [m, k, n]: [usize; 3]) -> Vec<f64> {
+    let mut y = vec![0.0; m * n];
+    for i in 0..m {
+        for l in 0..k {
+            for j in 0..n {
+                y[i * n + j] += a[i * k + l] * b[l * n + j];
+            }
+        }
+    }
+    y
+}
+
+/// A signed point charge.
+#[derive(Debug, Clone)]
+pub struct Charge {
+    /// Its charge, `1 / N_y` or `−1 / N_x` in Eq. (8).
+    pub q: f64,
+    /// Where it is.
+    pub at: Vec<f64>,
+}
+
+/// The charges of Eq. (8): real points pull, generated points push.
+pub fn charges(y: &[f64], x: &[f64], m: usize) -> Vec<Charge> {
+    let signed = |points: &[f64], sign: f64| -> Vec<Charge> {
+        let q = sign / (points.len() / m) as f64;
+        let at = points.chunks(m).map(<[f64]>::to_vec);
+        at.map(|at| Charge { q, at }).collect()
+    };
+    [signed(y, 1.0), signed(x, -1.0)].concat()
+}
+
+/// The Plummer kernel, Eq. (5): `k(a, b) = (‖a−b‖² + ε²)^(−d/2)`.
+pub fn plummer(d: f64, epsilon: f64, a: &[f64], b: &[f64]) -> f64 {
+    let square: f64 = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum();
+    1.0 / (square + epsilon * epsilon).sqrt().powf(d)
+}
+
+/// Eq. (8): `Φ̂(a) = Σ_j q_j k(a, b_j)`.
+pub fn potential(d: f64, epsilon: f64, a: &[f64], charges: &[Charge]) -> f64 {
+    let terms = charges.iter().map(|c| c.q * plummer(d, epsilon, a, &c.at));
+    terms.sum()
+}
+
+/// Eq. (34): `Ê(a) = Σ_j q_j d (a − b_j) k_{d+2}(a, b_j)`, where `k_{d+2}` has exponent `d + 2`.
+pub fn field(d: f64, epsilon: f64, a: &[f64], charges: &[Charge]) -> Vec<f64> {
+    let term =
+        |c: &Charge, i: usize| c.q * d * (a[i] - c.at[i]) * plummer(d + 2.0, epsilon, a, &c.at);
+    (0..a.len())
+        .map(|i| charges.iter().map(|c| term(c, i)).sum())
+        .collect()
+}
+
+/// The Hessian, entry by entry: `∂²Φ̂/∂a_i∂a_j = Σ q (d (d+2) r_i r_j k_{d+4} − d δ_ij k_{d+2})`.
+pub fn hessian(d: f64, epsilon: f64, a: &[f64], charges: &[Charge], i: usize, j: usize) -> f64 {
+    let entry = |c: &Charge| {
+        let (r_i, r_j) = (a[i] - c.at[i], a[j] - c.at[j]);
+        let spread = d * (d + 2.0) * r_i * r_j * plummer(d + 4.0, epsilon, a, &c.at);
+        let own = d * f64::from(i == j) * plummer(d + 2.0, epsilon, a, &c.at);
+        c.q * (spread - own)
+    };
+    charges.iter().map(entry).sum()
+}
+
+/// `∇²Φ̂(a) v`, the Hessian's rows times `v`.
+pub fn curvature(d: f64, epsilon: f64, a: &[f64], charges: &[Charge], v: &[f64]) -> Vec<f64> {
+    let row = |i| (0..v.len()).map(move |j| hessian(d, epsilon, a, charges, i, j) * v[j]);
+    (0..a.len()).map(|i| row(i).sum()).collect()
+}
