@@ -1,4 +1,59 @@
-//! lib
+//! Coulomb GANs (Unterthiner et al., ICLR 2018) from scratch: real and generated samples are point charges, the
+//! discriminator learns the potential field that they cause, and the generator moves its samples along it.
+//!
+//! The crate is meant to be read. It is built in floors; a module uses its own floor and lower ones, never a
+//! higher one:
+//!
+//! | floor | modules | what is there |
+//! |---|---|---|
+//! | 0 | [`numbers`] | shapes, host tensors, random streams, errors, files that are never half-written |
+//! | 1 | [`tape`] | recording, differentiating, printing and planning a computation |
+//! | 2 | [`exec`] | running it: textbook `f64` loops, or SIMD kernels on threads |
+//! | 3 | [`nn`], [`optim`] | layers and Adam, as functions that record operations |
+//! | 4 | [`coulomb`] | the paper: kernel, potential, field, Algorithm 1, free particles |
+//! | 5 | [`data`], [`metrics`] | the mixture of 25 Gaussians, and how well samples match it |
+//! | 6 | [`figures`], [`train`] | pictures; runs, checkpoints, programs |
+//!
+//! # From the paper to the code
+//!
+//! | paper | code |
+//! |---|---|
+//! | Eq. (5), Plummer kernel; its gradient; Eqs. (14), (15), Laplacian | [`coulomb::plummer`] |
+//! | Eqs. (8), (32), potential of a minibatch | [`coulomb::potential::potential`] |
+//! | Eqs. (6), (34), field | [`coulomb::potential::field`] |
+//! | Eqs. (7), (33), energy | [`coulomb::potential::energy`] |
+//! | Eqs. (9), (10) and Algorithm 1 | [`coulomb::algorithm1`] |
+//! | "only derive with respect to a" (A.6) | [`tape::Tape::stop_gradient`], [`tape::grad`] |
+//! | Theorem 1 | [`coulomb::particles`] |
+//! | A.5, mixture of Gaussians | [`data::mixture`], [`metrics::modes`], [`train::presets`] |
+//! | Figures 1, 4, 5 | [`figures::field`], [`figures::scatter`], [`figures::density`] |
+//!
+//! # Reading order
+//!
+//! To see the method: [`coulomb`], then [`train::trainer`]. To see how automatic differentiation works:
+//! [`tape`], [`tape::op`], [`tape::grad`], then [`exec::reference`]. To see how it becomes fast:
+//! [`tape::plan`], then [`exec::cpu`].
+//!
+//! # A gradient in eight lines
+//!
+//! ```
+//! use coulomb_gan::exec::{Backend, Store};
+//! use coulomb_gan::tape::Tape;
+//!
+//! let mut t = Tape::new();
+//! let x = t.input("x", [2]);
+//! let y = t.tanh(x);
+//! let loss = t.sum_all(y);
+//! let dx = t.grad(loss, &[x])[0]; // recorded: 1 − tanh² x
+//! t.output("dx", dx);
+//! let mut store = Store::new(); // no parameters here
+//! let mut program = Backend::cpu(Some(1))?.compile(&t, &store)?;
+//! program.write("x", &[0.0, 100.0]);
+//! program.run(&mut store);
+//! assert_eq!(program.read("dx"), [1.0, 0.0]);
+//! # Ok::<(), coulomb_gan::numbers::Error>(())
+//! ```
+
 pub mod coulomb;
 pub mod data;
 pub mod exec;

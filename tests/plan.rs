@@ -418,15 +418,27 @@ fn dead_operations_vanish() {
         .slots
         .iter()
         .any(|s| matches!(s.kind, SlotKind::State(_)));
-    assert!(!states, "nobody needs the dead layer's weights");
-    // Inputs are accepted whether or not something reads them.
+    assert!(!states, "nobody reads the dead layer's weights");
+    // Inputs are accepted, and states demanded, whether or not something reads them.
+    let mut store = support::store(&[
+        ("dead.weight", [4, 3].into(), vec![0.0; 12]),
+        ("dead.bias", [4].into(), vec![0.0; 4]),
+    ]);
+    let missing = Backend::Reference.compile(&t, &Store::new());
+    assert!(
+        missing.is_err()
+            && Backend::cpu(Some(1))
+                .unwrap()
+                .compile(&t, &Store::new())
+                .is_err()
+    );
     let mut program = support::compile(
         &Backend::cpu(Some(1)).expect("a thread"),
         &t,
-        &Store::new(),
+        &store,
         &[("x", vec![0.0; 24]), ("unread", vec![0.0; 5])],
     );
-    program.run(&mut Store::new());
+    program.run(&mut store);
 }
 
 #[test]
@@ -753,4 +765,39 @@ fn an_empty_batch_is_a_batch() {
         assert_eq!(program.read("db"), [0.0; 4]);
         assert!(program.read("dx").is_empty());
     }
+}
+
+#[test]
+fn a_store_of_another_shape_is_refused_in_words() {
+    let mut t = Tape::new();
+    let w = t.state("w", [2, 3]);
+    t.output("y", w);
+    let store = support::store(&[("w", [3, 2].into(), vec![0.0; 6])]);
+    for backend in [Backend::Reference, Backend::cpu(Some(1)).expect("a thread")] {
+        let message = backend
+            .compile(&t, &store)
+            .expect_err("a shape")
+            .to_string();
+        assert_eq!(
+            message,
+            "the state w is [3, 2] in the store where the tape expects [2, 3]"
+        );
+    }
+}
+
+#[test]
+#[should_panic(expected = "clashes with an earlier one")]
+fn one_name_cannot_stand_for_two_things() {
+    let mut t = Tape::new();
+    t.input("w", [2]);
+    t.state("w", [2]);
+}
+
+#[test]
+#[should_panic(expected = "there is already an output y")]
+fn outputs_have_different_names() {
+    let mut t = Tape::new();
+    let x = t.input("x", [2]);
+    t.output("y", x);
+    t.output("y", x);
 }

@@ -94,6 +94,12 @@ struct Hyper {
     /// L2 factor on the weights
     #[arg(long, value_name = "X")]
     weight_decay: Option<f64>,
+    /// D learns this times the potential
+    #[arg(long, value_name = "X")]
+    potential_scale: Option<f64>,
+    /// Spread of the biases of D's first layer; 0 for PyTorch's
+    #[arg(long, value_name = "X")]
+    bias_range: Option<f64>,
     /// Standard deviation of the Gaussian ball of Eq. (9)
     #[arg(long, value_name = "X")]
     ball: Option<f64>,
@@ -128,6 +134,8 @@ impl Args {
             (&mut c.lr_d, h.lr_d),
             (&mut c.lr_final, h.lr_final),
             (&mut c.weight_decay, h.weight_decay),
+            (&mut c.potential_scale, h.potential_scale),
+            (&mut c.bias_range, h.bias_range),
             (&mut c.ball, h.ball),
             (&mut c.average, h.average),
         ] {

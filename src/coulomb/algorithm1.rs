@@ -21,6 +21,10 @@ pub struct Algorithm1<'a> {
     pub adam_d: &'a Adam,
     /// The exponent `d` of the Plummer kernel.
     pub d: u32,
+    /// `D` learns `scale · Φ̂`: the unit of charge is ours to choose. With 25 modes `Φ` is of the order of 1/25
+    /// at most, far below what a fresh network puts out; a larger unit gives both the same size. Equations
+    /// and equilibria are the same; the losses are reported in the units of `Φ`.
+    pub scale: f64,
     /// Whether `D` learns at points moved by the Gaussian ball of Eq. (9) rather than at the samples.
     pub ball: bool,
     /// β of the running average of `G`'s weights, if one is kept.
@@ -60,8 +64,8 @@ impl Algorithm1<'_> {
             d_x
         };
         let (loss_d, loss_g) = t.layer("losses", |t| {
-            let at_x = half_mean_square(t, d_ax, phi_x);
-            let at_y = half_mean_square(t, d_y, phi_y);
+            let at_x = half_mean_square(t, d_ax, phi_x, self.scale);
+            let at_y = half_mean_square(t, d_y, phi_y, self.scale);
             let both = t.add(at_x, at_y);
             let mean = t.mean_all(d_x);
             (t.scale(both, 0.5), t.scale(mean, -0.5))
@@ -85,6 +89,8 @@ impl Algorithm1<'_> {
         };
         let energy = t.layer("energy", |t| energy(t, phi_real, phi_generated));
         let (phi_real, phi_generated) = (t.mean_all(phi_real), t.mean_all(phi_generated));
+        let loss_d = t.scale(loss_d, 1.0 / self.scale.powi(2));
+        let loss_g = t.scale(loss_g, 1.0 / self.scale);
         t.output("loss_d", loss_d);
         t.output("loss_g", loss_g);
         t.output("phi_real", phi_real);
@@ -104,9 +110,10 @@ impl Algorithm1<'_> {
     }
 }
 
-/// `½ mean (D(a) − Φ̂(a))²`, with `Φ̂` a constant target.
-fn half_mean_square(t: &mut Tape, d: Var, phi: Var) -> Var {
+/// `½ mean (D(a) − scale · Φ̂(a))²`, with `Φ̂` a constant target.
+fn half_mean_square(t: &mut Tape, d: Var, phi: Var, scale: f64) -> Var {
     let phi = t.stop_gradient(phi);
+    let phi = t.scale(phi, scale);
     let count = t.shape(phi).count();
     let d = t.reshape(d, [count]);
     let error = t.sub(d, phi);

@@ -1,6 +1,6 @@
 //! Floor 2: running a tape. Three executors, one meaning.
 //!
-//! - [`reference`] walks the tape in `f64` with textbook loops: it *is* the definition of every primitive.
+//! - [`mod@reference`] walks the tape in `f64` with textbook loops: it *is* the definition of every primitive.
 //! - [`cpu`] runs the tape's [`crate::tape::plan::Plan`] in `f32` with SIMD kernels on several threads.
 //!
 //! A [`Store`] keeps the named tensors that live between runs; a [`Program`] is a compiled tape.
@@ -11,8 +11,10 @@ pub mod cpu;
 pub mod reference;
 mod store;
 
+use std::collections::HashMap;
+
 use crate::numbers::{Error, Result};
-use crate::tape::Tape;
+use crate::tape::{Op, Tape};
 pub use store::Store;
 
 /// Where programs run.
@@ -116,18 +118,26 @@ impl Program {
     }
 }
 
-/// The position in `store` of each state that `tape` uses, checked against the recorded shape.
-fn bind_state(store: &Store, name: &str, count: usize) -> Result<usize> {
-    let index = store.index(name).ok_or_else(|| {
-        Error::failure(format!(
-            "the tape uses the state {name}, which the store does not hold"
-        ))
-    })?;
-    let held = store.values(index).len();
-    if held != count {
-        return Err(Error::failure(format!(
-            "the state {name} has {held} numbers where the tape expects {count}"
-        )));
+/// The position in `store` of each state that `tape` names, after checking its shape.
+fn bind_states(store: &Store, tape: &Tape) -> Result<HashMap<String, usize>> {
+    let mut positions = HashMap::new();
+    for node in tape.nodes() {
+        let Op::State { name } = &node.op else {
+            continue;
+        };
+        let index = store.index(name).ok_or_else(|| {
+            Error::failure(format!(
+                "the tape uses the state {name}, which the store does not hold"
+            ))
+        })?;
+        if *store.shape(index) != node.shape {
+            return Err(Error::failure(format!(
+                "the state {name} is {} in the store where the tape expects {}",
+                store.shape(index),
+                node.shape
+            )));
+        }
+        positions.insert(name.clone(), index);
     }
-    Ok(index)
+    Ok(positions)
 }

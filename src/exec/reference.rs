@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::{Store, bind_state};
+use super::{Store, bind_states};
 use crate::numbers::{Result, Shape};
 use crate::tape::op::Charges;
 use crate::tape::{Op, Tape, Var};
@@ -161,24 +161,14 @@ pub struct Program {
 
 impl Program {
     pub(super) fn new(tape: &Tape, store: &Store) -> Result<Self> {
-        let mut states = HashMap::new();
-        let mut inputs = HashMap::new();
-        for node in tape.nodes() {
-            let count = node.shape.count();
-            match &node.op {
-                Op::State { name } => {
-                    states.insert(name.clone(), bind_state(store, name, count)?);
-                }
-                Op::Input { name } => {
-                    inputs.insert(name.clone(), vec![0.0; count]);
-                }
-                _ => {}
-            }
-        }
+        let inputs = tape.nodes().iter().filter_map(|node| match &node.op {
+            Op::Input { name } => Some((name.clone(), vec![0.0; node.shape.count()])),
+            _ => None,
+        });
         Ok(Self {
             tape: tape.clone(),
-            states,
-            inputs,
+            states: bind_states(store, tape)?,
+            inputs: inputs.collect(),
             outputs: HashMap::new(),
         })
     }

@@ -52,6 +52,10 @@ impl Store {
         self.by_name.get(name).copied()
     }
 
+    pub(super) fn shape(&self, index: usize) -> &Shape {
+        &self.entries[index].0
+    }
+
     pub(super) fn values(&self, index: usize) -> &Buffer {
         &self.entries[index].1
     }

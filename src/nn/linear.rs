@@ -12,21 +12,33 @@ pub struct Linear {
     pub inputs: usize,
     /// Length of a row of `y`.
     pub outputs: usize,
+    /// How the bias starts; the weight is uniform on `±1/√inputs`, as in PyTorch.
+    pub bias: Init,
 }
 
 impl Linear {
-    /// Weight and bias, uniform on `±1/√inputs` as in PyTorch.
+    /// A layer that starts as PyTorch's do: weight and bias uniform on `±1/√inputs`.
+    pub fn new(name: &str, inputs: usize, outputs: usize) -> Self {
+        Self {
+            name: name.into(),
+            inputs,
+            outputs,
+            bias: Init::Uniform(1.0 / (inputs as f32).sqrt()),
+        }
+    }
+
+    /// Weight and bias.
     pub fn parameters(&self) -> [Parameter; 2] {
         let init = Init::Uniform(1.0 / (self.inputs as f32).sqrt());
-        let parameter = |what: &str, shape: &[usize]| Parameter {
+        let parameter = |what: &str, shape: &[usize], init| Parameter {
             name: format!("{}.{what}", self.name),
             shape: shape.into(),
             init,
             decays: what == "weight",
         };
         [
-            parameter("weight", &[self.outputs, self.inputs]),
-            parameter("bias", &[self.outputs]),
+            parameter("weight", &[self.outputs, self.inputs], init),
+            parameter("bias", &[self.outputs], self.bias),
         ]
     }
 

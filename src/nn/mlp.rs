@@ -1,7 +1,7 @@
 //! Multilayer perceptrons with ELU between the layers, the networks of the paper's mixture experiment (A.5).
 
 use super::linear::Linear;
-use super::{Network, Parameter};
+use super::{Init, Network, Parameter};
 use crate::tape::{Tape, Var};
 
 /// Linear layers with ELU between them; the last layer is linear.
@@ -16,14 +16,22 @@ pub struct Mlp {
 impl Mlp {
     /// A network from `sizes[0]` inputs through hidden layers to `sizes[last]` outputs.
     pub fn new(name: &str, sizes: &[usize]) -> Self {
-        let layers = sizes.windows(2).enumerate().map(|(i, pair)| Linear {
-            name: format!("{name}.{}", 2 * i),
-            inputs: pair[0],
-            outputs: pair[1],
-        });
+        let layers = sizes.windows(2).enumerate();
+        let layers = layers.map(|(i, s)| Linear::new(&format!("{name}.{}", 2 * i), s[0], s[1]));
         Self {
             layers: layers.collect(),
         }
+    }
+
+    /// Starts the first layer's biases uniformly on `±range` instead.
+    ///
+    /// A unit `elu(w·a + b)` bends where `w·a = −b`. PyTorch's small biases put all bends next to the origin;
+    /// for data that reach out to 21, biases of that size spread the bends over the data.
+    pub fn with_bias_range(mut self, range: f32) -> Self {
+        if let Some(first) = self.layers.first_mut() {
+            first.bias = Init::Uniform(range);
+        }
+        self
     }
 }
 

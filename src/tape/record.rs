@@ -27,13 +27,20 @@ impl Tape {
     /// A named source, recorded once.
     #[track_caller]
     fn source(&mut self, op: Op, shape: Shape) -> Var {
-        match self.nodes.iter().position(|node| node.op == op) {
-            Some(i) if self.nodes[i].shape == shape => Var(i),
-            Some(i) => self.refuse(
-                op.name(),
-                &format!("{op:?} already has another shape"),
-                &[Var(i)],
-            ),
+        let name = |op: &Op| match op {
+            Op::Input { name } | Op::State { name } => Some(name.clone()),
+            _ => None,
+        };
+        match self
+            .nodes
+            .iter()
+            .position(|node| name(&node.op) == name(&op))
+        {
+            Some(i) if self.nodes[i].op == op && self.nodes[i].shape == shape => Var(i),
+            Some(i) => {
+                let why = format!("{op:?} of {shape} clashes with an earlier one of that name");
+                self.refuse(op.name(), &why, &[Var(i)])
+            }
             None => self.push(op, shape),
         }
     }
@@ -44,7 +51,15 @@ impl Tape {
     }
 
     /// Hands `v` back after each run, under `name`.
+    #[track_caller]
     pub fn output(&mut self, name: &str, v: Var) {
+        if self.outputs.iter().any(|(other, _)| other == name) {
+            self.refuse(
+                "output",
+                &format!("there is already an output {name}"),
+                &[v],
+            );
+        }
         let v = self.computed(v);
         self.outputs.push((name.into(), v));
     }

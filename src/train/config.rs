@@ -42,6 +42,10 @@ pub struct Config {
     pub lr_final: f64,
     /// λ of the L2 term (λ/2) ‖w‖² on the weights of both networks.
     pub weight_decay: f64,
+    /// `D` learns this times the potential, a unit of charge that gives potentials the size of `D`'s outputs.
+    pub potential_scale: f64,
+    /// Biases of `D`'s first layer start uniformly on ± this; 0 for PyTorch's ±1/√inputs.
+    pub bias_range: f64,
     /// Standard deviation of the Gaussian ball of Eq. (9); 0 for none.
     pub ball: f64,
     /// β of the running average of the generator's weights that samples are drawn with; 0 for none.
@@ -88,6 +92,8 @@ impl Config {
         number("lr-d", self.lr_d, 1e-9, 1.0)?;
         number("lr-final", self.lr_final, 1e-6, 1.0)?;
         number("weight-decay", self.weight_decay, 0.0, 1.0)?;
+        number("potential-scale", self.potential_scale, 1e-6, 1e6)?;
+        number("bias-range", self.bias_range, 0.0, 1e3)?;
         number("ball", self.ball, 0.0, 1e3)?;
         number("average", self.average, 0.0, 0.999_999)
     }

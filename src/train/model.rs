@@ -30,9 +30,13 @@ pub struct Model {
 impl Model {
     /// The model that `config` describes.
     pub fn new(config: &Config) -> Self {
+        let mut discriminator = Mlp::new("discriminator", &[POINT, config.width, config.width, 1]);
+        if config.bias_range > 0.0 {
+            discriminator = discriminator.with_bias_range(config.bias_range as f32);
+        }
         Self {
             generator: generator("generator", config),
-            discriminator: Mlp::new("discriminator", &[POINT, config.width, config.width, 1]),
+            discriminator,
             adam_g: Adam::new("adam.g", config.weight_decay),
             adam_d: Adam::new("adam.d", config.weight_decay),
         }
@@ -46,6 +50,7 @@ impl Model {
             adam_g: &self.adam_g,
             adam_d: &self.adam_d,
             d: config.kernel_dim,
+            scale: config.potential_scale,
             ball: config.ball > 0.0,
             average: (config.average > 0.0).then_some(config.average),
         };

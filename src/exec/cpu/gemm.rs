@@ -22,7 +22,7 @@ use super::lanes::{Kernel, Lanes};
 const RESIDENT: usize = 128 * 1024;
 
 /// Rows of a tile.
-pub(super) const TILE_ROWS: usize = 4;
+const TILE_ROWS: usize = 4;
 
 /// The geometry of a product: `C` is `[m, n]`, the sum runs over `k`.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +48,14 @@ pub(super) enum Right {
 }
 
 impl Gemm {
+    /// The least number of rows to compute in one go: a tile's, or what repays the library's packing of `B`.
+    pub fn chunk_rows(&self, lanes: usize) -> usize {
+        match self.right(lanes) {
+            Right::Library => 128,
+            _ => TILE_ROWS,
+        }
+    }
+
     /// How `B` is read on a machine with `lanes` numbers per register.
     pub fn right(&self, lanes: usize) -> Right {
         if self.k * self.n > RESIDENT {

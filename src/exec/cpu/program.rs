@@ -14,14 +14,14 @@ use std::ops::Range;
 use std::sync::Mutex;
 
 use super::crew::{Board, Device, Place};
-use super::gemm::{self, Gemm, Right, TILE_ROWS};
+use super::gemm::{self, Gemm, Right};
 use super::lanes::{Isa, Kernel, Lanes};
 use super::pairwise::{self, Geometry};
 use super::pointwise::{self, BLOCK};
 use super::rearrange;
 use super::slots::Slots;
 use crate::exec::buffer::Buffer;
-use crate::exec::{Store, bind_state};
+use crate::exec::{Store, bind_states};
 use crate::numbers::Result;
 use crate::tape::Tape;
 use crate::tape::plan::{self, Pairwise, Plan, SlotId, SlotKind, Step};
@@ -59,12 +59,13 @@ impl Program {
     pub(in crate::exec) fn new(device: &Device, tape: &Tape, store: &Store) -> Result<Self> {
         let plan = Plan::new(tape);
         let lanes = device.isa().run(CountLanes);
+        let positions = bind_states(store, tape)?;
         let mut states = vec![];
         let mut buffers = vec![];
         for (id, slot) in plan.slots.iter().enumerate() {
             buffers.push(match &slot.kind {
                 SlotKind::State(name) => {
-                    states.push((id, bind_state(store, name, slot.count)?));
+                    states.push((id, positions[name]));
                     Buffer::default()
                 }
                 SlotKind::Constant(value) => Buffer::filled(slot.count, *value as f32),
@@ -226,7 +227,7 @@ impl Shared<'_> {
             }
             Task::Step(step) => {
                 let step = &self.steps[step];
-                let (unit, count, cost) = extent(step);
+                let (unit, count, cost) = extent(step, lanes);
                 let size = (CHUNK / (unit * cost)).max(1) * unit;
                 place.work_on(number, count.div_ceil(size), |chunk| {
                     let range = chunk * size..count.min((chunk + 1) * size);
@@ -360,13 +361,15 @@ fn pairwise_width(what: Pairwise, m: usize) -> usize {
 
 /// How a step's result may be cut: into multiples of how many elements, how many there are, and about how
 /// many operations each costs (a pointwise operation also moves its number through the cache: 16).
-fn extent(step: &Step) -> (usize, usize, usize) {
+fn extent(step: &Step, lanes: usize) -> (usize, usize, usize) {
     let instructions = step.pointwise.as_ref().map_or(0, |p| p.instructions.len());
     let (unit, count, cost) = match &step.kernel {
         None => (BLOCK, step.pointwise.as_ref().map_or(0, |p| p.count), 16),
-        Some(plan::Kernel::Matmul {
-            size: [m, k, n], ..
-        }) => (TILE_ROWS * n, m * n, 2 * k),
+        Some(plan::Kernel::Matmul { ta, tb, size, .. }) => {
+            let gemm = gemm_of(*ta, *tb, *size);
+            let unit = gemm.chunk_rows(lanes) * gemm.n;
+            (unit, gemm.m * gemm.n, 2 * gemm.k)
+        }
         // Sixteen columns are a register or two; row sums are whole by themselves.
         Some(plan::Kernel::Sum {
             size: [o, r, 1], ..

@@ -1,0 +1,119 @@
+//! The rules of the house, checked: files stay readable, floors import only downwards, `unsafe` stays where it
+//! is argued for.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The floor of each module of `src/`, as in the table of `src/lib.rs`.
+const FLOORS: [(&str, usize); 10] = [
+    ("numbers", 0),
+    ("tape", 1),
+    ("exec", 2),
+    ("nn", 3),
+    ("optim", 3),
+    ("coulomb", 4),
+    ("data", 5),
+    ("metrics", 5),
+    ("figures", 6),
+    ("train", 6),
+];
+
+/// The only files of the library that may contain `unsafe`.
+const UNSAFE: [&str; 6] = [
+    "exec/buffer.rs",
+    "exec/cpu/gemm.rs",
+    "exec/cpu/lanes/x86.rs",
+    "exec/cpu/pointwise.rs",
+    "exec/cpu/program.rs",
+    "exec/cpu/slots.rs",
+];
+
+/// Every Rust file of the library: path from `src/`, and text.
+fn sources() -> Vec<(String, String)> {
+    fn collect(folder: &Path, into: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).expect("a folder of the library") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                collect(&path, into);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                into.push(path);
+            }
+        }
+    }
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = vec![];
+    collect(&src, &mut paths);
+    let read = |path: PathBuf| {
+        let name = path
+            .strip_prefix(&src)
+            .expect("inside src")
+            .to_string_lossy();
+        let text = fs::read_to_string(&path).expect("a text file");
+        (name.replace('\\', "/"), text)
+    };
+    paths.into_iter().map(read).collect()
+}
+
+#[test]
+fn files_stay_readable() {
+    for (name, text) in sources() {
+        let lines = text.lines().count();
+        assert!(lines <= 450, "{name} has {lines} lines: split it");
+        assert!(text.starts_with("//!"), "{name} does not say what it is");
+    }
+}
+
+#[test]
+fn floors_import_only_downwards() {
+    let floor = |module: &str| FLOORS.iter().find(|(name, _)| *name == module).map(|f| f.1);
+    for (name, text) in sources() {
+        let Some(own) = name.split('/').next().and_then(floor) else {
+            continue; // lib.rs and the programs see everything
+        };
+        let code = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        for line in code {
+            for (at, _) in line.match_indices("crate::") {
+                let rest = &line[at + "crate::".len()..];
+                let module: String = rest.chars().take_while(|c| c.is_alphanumeric()).collect();
+                let other = floor(&module).unwrap_or_else(|| panic!("{name}: {line}"));
+                assert!(
+                    other <= own,
+                    "{name} (floor {own}) uses {module} (floor {other})"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn cpu_knows_no_other_executor() {
+    for (name, text) in sources()
+        .iter()
+        .filter(|(name, _)| name.starts_with("exec/cpu/"))
+    {
+        assert!(!text.contains("exec::reference"), "{name}");
+    }
+}
+
+#[test]
+fn unsafe_stays_where_it_is_argued_for() {
+    for (name, text) in sources() {
+        let code = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        let uses = code.filter(|line| line.contains("unsafe ")).count();
+        let arguments = text.matches("SAFETY:").count() + text.matches("# Safety").count();
+        let allowed = UNSAFE.contains(&name.as_str());
+        assert!(uses == 0 || allowed, "{name} contains unsafe code");
+        assert!(
+            !allowed || uses > 0,
+            "{name} no longer needs its place in the list"
+        );
+        assert!(
+            arguments >= uses,
+            "{name}: {uses} uses of unsafe, {arguments} arguments"
+        );
+    }
+}
