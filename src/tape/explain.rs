@@ -6,7 +6,32 @@ use super::op::{Charges, Map};
 use super::plan::{Index, Instruction, Kernel, Pairwise, Plan, Pointwise, SlotKind, Step};
 use super::{Op, Tape, Var};
 
+/// What one run of a plan costs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Floating-point operations, as [`Tape::flops`] counts them; only what the plan computes.
+    pub flops: usize,
+    /// Bytes that the steps read and write, each operand of a step once.
+    pub bytes: usize,
+}
+
 impl Tape {
+    /// What one run of `plan`, a plan of this tape, costs.
+    pub fn cost(&self, plan: &Plan) -> Cost {
+        let steps = plan.steps.iter().map(|step| self.step_cost(plan, step));
+        steps.fold(Cost::default(), |sum, step| Cost {
+            flops: sum.flops + step.flops,
+            bytes: sum.bytes + step.bytes,
+        })
+    }
+
+    fn step_cost(&self, plan: &Plan, step: &Step) -> Cost {
+        Cost {
+            flops: step.ops.iter().map(|&v| self.flops(v)).sum(),
+            bytes: 4 * traffic(plan, step),
+        }
+    }
+
     /// Floating-point operations of the operation that made `v`: 2 per multiply-add of a contraction, 1 per
     /// element of a pointwise operation or sum, `3 m + 8` per pair of a potential in `m` dimensions (three
     /// for each coordinate's squared difference, the rest for the power), twice that for its derivatives.
@@ -71,11 +96,8 @@ impl Tape {
             "{:>6}  {:<62} {:>9} {:>10}  layer",
             "step", "what", "FLOP", "bytes"
         )?;
-        let mut total = [0, 0];
         for (i, step) in plan.steps.iter().enumerate() {
-            let flops = step.ops.iter().map(|&v| self.flops(v)).sum();
-            let bytes = 4 * traffic(plan, step);
-            total = [total[0] + flops, total[1] + bytes];
+            let Cost { flops, bytes } = self.step_cost(plan, step);
             let layer = step.ops.first().map_or("", |&v| &self.node(v).layer);
             writeln!(
                 out,
@@ -85,6 +107,7 @@ impl Tape {
                 short(bytes)
             )?;
         }
+        let total = self.cost(plan);
         let outside = |kind: fn(&SlotKind) -> bool| {
             let slots = plan.slots.iter().filter(|s| kind(&s.kind));
             short(slots.map(|s| 4 * s.count).sum())
@@ -92,8 +115,8 @@ impl Tape {
         writeln!(
             out,
             "\na run: {}FLOP, {}B read and written; states {}B, inputs {}B",
-            short(total[0]),
-            short(total[1]),
+            short(total.flops),
+            short(total.bytes),
             outside(|k| matches!(k, SlotKind::State(_))),
             outside(|k| matches!(k, SlotKind::Input(_))),
         )?;
