@@ -134,10 +134,16 @@ impl Sums<'_> {
             let panels = self.packed.chunks_exact(self.geometry.panel(L::N));
             match self.what {
                 Pairwise::Potential => block.potential::<L>(panels, out),
-                Pairwise::Field => panels.for_each(|panel| block.field::<L>(panel, out)),
+                Pairwise::Field => {
+                    for panel in panels {
+                        block.field::<L>(panel, out);
+                    }
+                }
                 Pairwise::Curvature(_) => {
                     let v = std::array::from_fn(|p| &self.v[row(p) * m..][..m]);
-                    panels.for_each(|panel| block.curvature::<L>(panel, v, out));
+                    for panel in panels {
+                        block.curvature::<L>(panel, v, out);
+                    }
                 }
             }
             start += points;
@@ -159,7 +165,7 @@ impl<const P: usize> Block<'_, P> {
         let mut s = [[L::splat(self.epsilon_squared); WIDTH]; P];
         let coordinates = panel.chunks_exact(WIDTH * L::N).skip(1);
         for (c, b) in coordinates.enumerate() {
-            let b: [L; WIDTH] = std::array::from_fn(|w| L::load(&b[w * L::N..]));
+            let b = registers::<L>(b);
             for (s, a) in s.iter_mut().zip(&self.a) {
                 let a = L::splat(a[c]);
                 for (s, b) in s.iter_mut().zip(b) {
@@ -171,17 +177,12 @@ impl<const P: usize> Block<'_, P> {
         s
     }
 
-    #[inline(always)]
-    fn charges<L: Lanes>(panel: &[f32]) -> [L; WIDTH] {
-        std::array::from_fn(|w| L::load(&panel[w * L::N..]))
-    }
-
     /// Eq. (8): `Φ̂(a) = Σ_j q_j s_j^(−d/2)`.
     #[inline(always)]
     fn potential<'p, L: Lanes>(&self, panels: impl Iterator<Item = &'p [f32]>, out: &mut [f32]) {
         let mut phi = [L::splat(0.0); P];
         for panel in panels {
-            let q = Self::charges::<L>(panel);
+            let q = registers::<L>(panel);
             let s = self.squared::<L>(panel);
             for (phi, s) in phi.iter_mut().zip(s) {
                 for (s, q) in s.into_iter().zip(q) {
@@ -197,24 +198,26 @@ impl<const P: usize> Block<'_, P> {
     /// Eq. (34): adds `Σ_j q_j d s_j^(−(d+2)/2) (a − b_j)` over one panel.
     #[inline(always)]
     fn field<L: Lanes>(&self, panel: &[f32], out: &mut [f32]) {
-        let q = Self::charges::<L>(panel);
-        let s = self.squared::<L>(panel);
+        let q = registers::<L>(panel);
+        let mut weights = self.squared::<L>(panel);
         let d = L::splat(self.d as f32);
-        let weights = s.map(|s| {
-            std::array::from_fn(|w| q[w].mul(d).mul(inverse_half_power(s[w], self.d + 2)))
-        });
-        self.add_differences::<L>(panel, weights, out);
+        for weights in &mut weights {
+            for (weight, q) in weights.iter_mut().zip(q) {
+                *weight = q.mul(d).mul(inverse_half_power(*weight, self.d + 2));
+            }
+        }
+        self.add_differences::<L>(panel, &weights, out);
     }
 
     /// Adds `Σ_j w_j (a − b_j)` over one panel to each point's row.
     #[inline(always)]
-    fn add_differences<L: Lanes>(&self, panel: &[f32], weights: [[L; WIDTH]; P], out: &mut [f32]) {
+    fn add_differences<L: Lanes>(&self, panel: &[f32], weights: &[[L; WIDTH]; P], out: &mut [f32]) {
         let m = self.a[0].len();
         let coordinates = panel.chunks_exact(WIDTH * L::N).skip(1);
         for (c, b) in coordinates.enumerate() {
-            let b: [L; WIDTH] = std::array::from_fn(|w| L::load(&b[w * L::N..]));
+            let b = registers::<L>(b);
             let rows = out.chunks_exact_mut(m);
-            for ((a, weights), row) in self.a.iter().zip(&weights).zip(rows) {
+            for ((a, weights), row) in self.a.iter().zip(weights).zip(rows) {
                 let a = L::splat(a[c]);
                 let mut sum = L::splat(0.0);
                 for (&weight, b) in weights.iter().zip(b) {
@@ -229,30 +232,30 @@ impl<const P: usize> Block<'_, P> {
     #[inline(always)]
     fn curvature<L: Lanes>(&self, panel: &[f32], v: [&[f32]; P], out: &mut [f32]) {
         let m = self.a[0].len();
-        let q = Self::charges::<L>(panel);
+        let q = registers::<L>(panel);
         let s = self.squared::<L>(panel);
-        let mut along = [[L::splat(0.0); WIDTH]; P];
+        // First (a − b)·v, which then becomes the weight of a − b.
+        let mut weights = [[L::splat(0.0); WIDTH]; P];
         for (c, b) in panel.chunks_exact(WIDTH * L::N).skip(1).enumerate() {
-            for ((along, a), v) in along.iter_mut().zip(&self.a).zip(&v) {
+            let b = registers::<L>(b);
+            for ((along, a), v) in weights.iter_mut().zip(&self.a).zip(&v) {
                 let (a, v) = (L::splat(a[c]), L::splat(v[c]));
-                for (w, along) in along.iter_mut().enumerate() {
-                    *along = a.sub(L::load(&b[w * L::N..])).mul_add(v, *along);
+                for (along, b) in along.iter_mut().zip(b) {
+                    *along = a.sub(b).mul_add(v, *along);
                 }
             }
         }
         let d = self.d as f32;
-        let weights = std::array::from_fn(|p| {
-            std::array::from_fn(|w| {
-                let power = inverse_half_power(s[p][w], self.d + 4);
-                q[w].mul(L::splat(d * (d + 2.0)))
-                    .mul(power)
-                    .mul(along[p][w])
-            })
-        });
-        self.add_differences::<L>(panel, weights, out);
+        for (weights, s) in weights.iter_mut().zip(&s) {
+            for ((weight, &s), q) in weights.iter_mut().zip(s).zip(q) {
+                let power = inverse_half_power(s, self.d + 4);
+                *weight = q.mul(L::splat(d * (d + 2.0))).mul(power).mul(*weight);
+            }
+        }
+        self.add_differences::<L>(panel, &weights, out);
         for ((s, v), row) in s.iter().zip(&v).zip(out.chunks_exact_mut(m)) {
             let mut c = L::splat(0.0);
-            for (&s, &q) in s.iter().zip(&q) {
+            for (&s, q) in s.iter().zip(q) {
                 c = q
                     .mul(L::splat(-d))
                     .mul_add(inverse_half_power(s, self.d + 2), c);
@@ -263,4 +266,16 @@ impl<const P: usize> Block<'_, P> {
             }
         }
     }
+}
+
+/// A row of a panel, in registers. A loop rather than `array::from_fn`, here as everywhere in these kernels: a
+/// closure handed to the standard library's array functions may stay a function of its own, compiled without
+/// the instruction set.
+#[inline(always)]
+fn registers<L: Lanes>(row: &[f32]) -> [L; WIDTH] {
+    let mut registers = [L::splat(0.0); WIDTH];
+    for (register, x) in registers.iter_mut().zip(row.chunks_exact(L::N)) {
+        *register = L::load(x);
+    }
+    registers
 }
