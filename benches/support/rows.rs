@@ -460,7 +460,7 @@ fn adam(name: &'static str, size: usize) -> Row {
         init: Init::Uniform(1.0),
         decays: true,
     }];
-    let adam = Adam::new("adam", 0.0);
+    let adam = Adam::new("adam", 0.9, 0.0);
     let mut store = Store::new();
     nn::initialise(&parameters, 1, &mut store);
     adam.initialise(&parameters, &mut store);

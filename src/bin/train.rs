@@ -91,6 +91,9 @@ struct Hyper {
     /// Units per hidden layer
     #[arg(long, value_name = "N")]
     width: Option<i64>,
+    /// Adam's beta1
+    #[arg(long, value_name = "X")]
+    beta1: Option<f64>,
     /// L2 factor on the weights
     #[arg(long, value_name = "X")]
     weight_decay: Option<f64>,
@@ -133,6 +136,7 @@ impl Args {
             (&mut c.lr_g, h.lr_g),
             (&mut c.lr_d, h.lr_d),
             (&mut c.lr_final, h.lr_final),
+            (&mut c.beta1, h.beta1),
             (&mut c.weight_decay, h.weight_decay),
             (&mut c.potential_scale, h.potential_scale),
             (&mut c.bias_range, h.bias_range),

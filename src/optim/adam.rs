@@ -32,11 +32,11 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// PyTorch's defaults: β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
-    pub fn new(name: &str, weight_decay: f64) -> Self {
+    /// Adam with β₂ = 0.999 and ε = 1e-8, the usual ones.
+    pub fn new(name: &str, beta1: f64, weight_decay: f64) -> Self {
         Self {
             name: name.into(),
-            beta1: 0.9,
+            beta1,
             beta2: 0.999,
             epsilon: 1e-8,
             weight_decay,

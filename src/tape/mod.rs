@@ -15,13 +15,14 @@
 //! println!("{}", t.explain());
 //! ```
 //!
-//! Reading order: [`op`] (what can be recorded, with formulas), `record` (the functions that record),
+//! Reading order: [`op`] (what can be recorded, with formulas), `record` and `functions` (the functions that record),
 //! [`grad`] (the whole calculus on one page), [`plan`] (how a tape becomes a short list of fused steps).
 //!
 //! Adding a primitive touches four places: its line in [`op`], its rule in [`grad`], its kernels in
 //! [`crate::exec`], its case in `tests/primitives.rs`.
 
 pub mod explain;
+mod functions;
 pub mod grad;
 pub mod op;
 pub mod plan;

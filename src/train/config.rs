@@ -40,6 +40,8 @@ pub struct Config {
     pub lr_d: f64,
     /// Final learning rates as a share of the first ones; in between they decay exponentially.
     pub lr_final: f64,
+    /// Adam's β₁ for both networks.
+    pub beta1: f64,
     /// λ of the L2 term (λ/2) ‖w‖² on the weights of both networks.
     pub weight_decay: f64,
     /// `D` learns this times the potential, a unit of charge that gives potentials the size of `D`'s outputs.
@@ -91,6 +93,7 @@ impl Config {
         number("lr-g", self.lr_g, 1e-9, 1.0)?;
         number("lr-d", self.lr_d, 1e-9, 1.0)?;
         number("lr-final", self.lr_final, 1e-6, 1.0)?;
+        number("beta1", self.beta1, 0.0, 0.999)?;
         number("weight-decay", self.weight_decay, 0.0, 1.0)?;
         number("potential-scale", self.potential_scale, 1e-6, 1e6)?;
         number("bias-range", self.bias_range, 0.0, 1e3)?;

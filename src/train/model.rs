@@ -37,8 +37,8 @@ impl Model {
         Self {
             generator: generator("generator", config),
             discriminator,
-            adam_g: Adam::new("adam.g", config.weight_decay),
-            adam_d: Adam::new("adam.d", config.weight_decay),
+            adam_g: Adam::new("adam.g", config.beta1, config.weight_decay),
+            adam_d: Adam::new("adam.d", config.beta1, config.weight_decay),
         }
     }
 

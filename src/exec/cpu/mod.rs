@@ -1,6 +1,7 @@
 //! The CPU executor: `f32`, SIMD, threads.
 //!
-//! Reading order: `crew` (how threads share a run), `program` (from a plan to a list of tasks), `lanes` (SIMD
+//! Reading order: `crew` (how threads share a run), `program` (from a plan to tasks), `tasks` (and how
+//! they are cut), `lanes` (SIMD
 //! written once), then the kernels: `gemm`, `pointwise`, `pairwise`, `rearrange`. `slots` holds the memory
 //! that threads share.
 //!
@@ -15,6 +16,7 @@ mod pointwise;
 mod program;
 mod rearrange;
 mod slots;
+mod tasks;
 
 pub use crew::Device;
 pub use lanes::Isa;

@@ -1,0 +1,149 @@
+//! The functions that record arithmetic: functions of each element, sums and means.
+//!
+//! As in `record.rs`, shapes that do not fit panic at the caller's line.
+
+use super::op::{Map, Op, Zip};
+use super::{Tape, Var};
+
+/// Functions of each element.
+impl Tape {
+    fn map(&mut self, map: Map, x: Var) -> Var {
+        let shape = self.shape(x).clone();
+        if let Op::Constant(value) = self.node(x).op {
+            return self.constant(map.apply(value), shape);
+        }
+        self.push(Op::Map(map, x), shape)
+    }
+
+    #[track_caller]
+    fn zip(&mut self, zip: Zip, a: Var, b: Var) -> Var {
+        if self.shape(a) != self.shape(b) {
+            self.refuse(zip.name(), "shapes differ", &[a, b]);
+        }
+        let shape = self.shape(a).clone();
+        // A constant operand makes most functions of two numbers affine functions of one: gradients start
+        // from the constant 1, and this keeps their tapes short and readable.
+        match (zip, &self.node(a).op, &self.node(b).op) {
+            (_, &Op::Constant(a), &Op::Constant(b)) => self.constant(zip.apply(a, b), shape),
+            (Zip::Add, _, &Op::Constant(c)) => self.affine(a, 1.0, c),
+            (Zip::Add, &Op::Constant(c), _) => self.affine(b, 1.0, c),
+            (Zip::Sub, _, &Op::Constant(c)) => self.affine(a, 1.0, -c),
+            (Zip::Sub, &Op::Constant(c), _) => self.affine(b, -1.0, c),
+            (Zip::Mul, _, &Op::Constant(c)) => self.affine(a, c, 0.0),
+            (Zip::Mul, &Op::Constant(c), _) => self.affine(b, c, 0.0),
+            (Zip::Div, _, &Op::Constant(c)) => self.affine(a, 1.0 / c, 0.0),
+            _ => self.push(Op::Zip(zip, a, b), shape),
+        }
+    }
+
+    /// `a + b`.
+    #[track_caller]
+    pub fn add(&mut self, a: Var, b: Var) -> Var {
+        self.zip(Zip::Add, a, b)
+    }
+
+    /// `a − b`.
+    #[track_caller]
+    pub fn sub(&mut self, a: Var, b: Var) -> Var {
+        self.zip(Zip::Sub, a, b)
+    }
+
+    /// `a · b`, element by element.
+    #[track_caller]
+    pub fn mul(&mut self, a: Var, b: Var) -> Var {
+        self.zip(Zip::Mul, a, b)
+    }
+
+    /// `a / b`, element by element.
+    #[track_caller]
+    pub fn div(&mut self, a: Var, b: Var) -> Var {
+        self.zip(Zip::Div, a, b)
+    }
+
+    /// The larger of `a` and `b`.
+    #[track_caller]
+    pub fn max(&mut self, a: Var, b: Var) -> Var {
+        self.zip(Zip::Max, a, b)
+    }
+
+    /// The smaller of `a` and `b`.
+    #[track_caller]
+    pub fn min(&mut self, a: Var, b: Var) -> Var {
+        self.zip(Zip::Min, a, b)
+    }
+
+    /// `scale · x + shift`.
+    pub fn affine(&mut self, x: Var, scale: f64, shift: f64) -> Var {
+        if scale == 1.0 && shift == 0.0 {
+            return x;
+        }
+        // A zero factor makes a constant, even of infinite `x`: adjoints that are zero stay zero.
+        if scale == 0.0 {
+            let shape = self.shape(x).clone();
+            return self.constant(shift, shape);
+        }
+        self.map(Map::Affine { scale, shift }, x)
+    }
+
+    /// `c · x`.
+    pub fn scale(&mut self, x: Var, c: f64) -> Var {
+        self.affine(x, c, 0.0)
+    }
+
+    /// `eˣ`.
+    pub fn exp(&mut self, x: Var) -> Var {
+        self.map(Map::Exp, x)
+    }
+
+    /// `ln x`.
+    pub fn ln(&mut self, x: Var) -> Var {
+        self.map(Map::Ln, x)
+    }
+
+    /// `√x`.
+    pub fn sqrt(&mut self, x: Var) -> Var {
+        self.map(Map::Sqrt, x)
+    }
+
+    /// `x^p`.
+    pub fn pow(&mut self, x: Var, p: f64) -> Var {
+        self.map(Map::Pow(p), x)
+    }
+
+    /// `x²`.
+    pub fn square(&mut self, x: Var) -> Var {
+        self.mul(x, x)
+    }
+
+    /// Hyperbolic tangent.
+    pub fn tanh(&mut self, x: Var) -> Var {
+        self.map(Map::Tanh, x)
+    }
+
+    /// `x` if `x > 0`, else `eˣ − 1`.
+    pub fn elu(&mut self, x: Var) -> Var {
+        self.map(Map::Elu, x)
+    }
+
+    /// `1` if `x > 0`, else `0`.
+    pub fn step(&mut self, x: Var) -> Var {
+        self.map(Map::Step, x)
+    }
+}
+
+/// Sums and means.
+impl Tape {
+    /// The sum of all elements, shape `[1]`.
+    pub fn sum_all(&mut self, x: Var) -> Var {
+        let rank = self.shape(x).len();
+        let sum = self.sum(x, 0..rank);
+        self.reshape(sum, [1])
+    }
+
+    /// The mean of all elements, shape `[1]`.
+    pub fn mean_all(&mut self, x: Var) -> Var {
+        let count = self.shape(x).count();
+        let sum = self.sum_all(x);
+        self.scale(sum, 1.0 / count as f64)
+    }
+}
