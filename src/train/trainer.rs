@@ -134,7 +134,7 @@ impl Trainer {
         let log_every = (self.config.steps / LOG_LINES).max(1);
         if self.step == 0 {
             self.look(run)?;
-            checkpoint::save(run, &self.config, 0, &self.store)?;
+            self.save(run)?;
         }
         let mut saved = self.step;
         while self.step < self.config.steps {
@@ -146,7 +146,7 @@ impl Trainer {
                 self.log(run, progress)?;
             }
             if self.step.is_multiple_of(self.config.checkpoint_every) {
-                checkpoint::save(run, &self.config, self.step, &self.store)?;
+                self.save(run)?;
                 saved = self.step;
             }
             if stop() {
@@ -154,9 +154,29 @@ impl Trainer {
             }
         }
         if saved != self.step {
-            checkpoint::save(run, &self.config, self.step, &self.store)?;
+            self.save(run)?;
         }
         Ok(())
+    }
+
+    /// Writes a checkpoint, unless there is nothing worth keeping.
+    fn save(&self, run: &RunDir) -> Result<()> {
+        self.check_finite(run)?;
+        checkpoint::save(run, &self.config, self.step, &self.store)?;
+        Ok(())
+    }
+
+    /// Stops a run whose numbers have become infinite or undefined: every later step would be wasted.
+    fn check_finite(&self, run: &RunDir) -> Result<()> {
+        if self.store.is_finite() {
+            return Ok(());
+        }
+        Err(Error::failure(format!(
+            "training diverged before step {}: a weight is infinite or undefined; start again with a lower \
+             --lr-d or --lr-g ({} is the last good state)",
+            self.step,
+            checkpoint::newest(run)?.display()
+        )))
     }
 
     /// Draws the samples of the same latents and counts their modes.
@@ -174,14 +194,7 @@ impl Trainer {
     fn log(&mut self, run: &RunDir, progress: &mut Progress) -> Result<()> {
         let sums = std::mem::take(&mut self.sums);
         let means = sums.values.map(|sum| sum / sums.steps as f64);
-        if !means.iter().all(|x| x.is_finite()) || !self.store.is_finite() {
-            return Err(Error::failure(format!(
-                "training diverged before step {}: a number is infinite or undefined; \
-                 start again with a lower --lr-d or --lr-g ({} keeps the last good state)",
-                self.step,
-                checkpoint::newest(run)?.display()
-            )));
-        }
+        self.check_finite(run)?;
         let (modes, quality) = match &self.last_look {
             Some(look) => (look.modes_covered, look.high_quality),
             None => (0, 0.0),
