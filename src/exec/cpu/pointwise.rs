@@ -16,8 +16,8 @@ use super::slots::Slots;
 use crate::tape::plan::{Index, Instruction, Load, Pointwise};
 use crate::tape::{Map, Zip};
 
-/// Elements per block: two dozen registers of 1 KiB fit the first-level cache.
-pub(super) const BLOCK: usize = 256;
+/// Elements per block: a dozen or two registers of 2 KiB fit the first- and second-level caches.
+pub(super) const BLOCK: usize = 512;
 
 /// Numbers of scratch that `program` needs per thread.
 pub(super) fn scratch(program: &Pointwise) -> usize {
@@ -60,19 +60,33 @@ impl Kernel for Run<'_> {
         while start < self.range.end {
             let count = BLOCK.min(self.range.end - start);
             let lanes = count.next_multiple_of(L::N);
+            // What is loaded element by element is read where it is, unless a register would reach beyond it
+            // or it is stored again as it is.
+            let in_place = |r: usize| {
+                r < loads.len()
+                    && loads[r].index == Index::IDENTITY
+                    && lanes == count
+                    && stores.iter().all(|&(stored, _)| stored != r)
+            };
             for (i, load) in loads.iter().enumerate() {
-                fill(
-                    &mut self.registers[i * BLOCK..][..count],
-                    load,
-                    start,
-                    self.slots,
-                );
+                if !in_place(i) {
+                    let register = &mut self.registers[i * BLOCK..][..count];
+                    fill(register, load, start, self.slots);
+                }
             }
             for (i, instruction) in instructions.iter().enumerate() {
                 let at = (loads.len() + i) * BLOCK;
                 let (before, out) = self.registers.split_at_mut(at);
                 let out = &mut out[..lanes];
-                let register = |r: usize| &before[r * BLOCK..][..lanes];
+                let register = |r: usize| {
+                    if in_place(r) {
+                        // SAFETY: nobody else writes these elements during this task, and this thread not before
+                        // the stores below, when this borrow has ended.
+                        unsafe { self.slots.read(loads[r].slot, start..start + count) }
+                    } else {
+                        &before[r * BLOCK..][..lanes]
+                    }
+                };
                 match *instruction {
                     Instruction::Constant(_) => {}
                     Instruction::Map(map, x) => apply_map::<L>(map, register(x), out),
@@ -84,7 +98,7 @@ impl Kernel for Run<'_> {
             for &(register, slot) in stores {
                 // SAFETY: elements `start..start + count` of this program's stores belong to this thread: ranges
                 // are disjoint between threads, a stored slot is otherwise only loaded with the identity index,
-                // i.e. by this thread for the same elements, and those borrows ended with `fill`.
+                // i.e. by this thread for the same elements, and those borrows have ended.
                 let out = unsafe { self.slots.write(slot, start..start + count) };
                 out.copy_from_slice(&self.registers[register * BLOCK..][..count]);
             }
