@@ -190,6 +190,10 @@ fn nonsense_is_refused_in_one_sentence() {
     refuse(&["--batch-size", "-5"], "--batch-size");
     refuse(&["--batch-size", "99999999"], "--batch-size");
     refuse(&["--width", "0"], "--width");
+    refuse(
+        &["--batch-size", "65536", "--width", "8192"],
+        "times --width",
+    );
     refuse(&["--epsilon", "-1"], "--epsilon");
     refuse(&["--epsilon", "nan"], "--epsilon");
     refuse(&["--lr-g", "inf"], "--lr-g");

@@ -51,7 +51,7 @@ fn run(args: &Args) -> Result<()> {
         .threads
         .map(|n| whole("threads", n, 1, 1024))
         .transpose()?;
-    let count = whole("count", args.count, 1, 100_000_000)?;
+    let count = whole("count", args.count, 1, 10_000_000)?;
     let seed = whole("seed", args.seed, 0, i64::MAX)?;
     let mut trained = Trained::open(&args.run, args.backend.as_deref(), threads)?;
     let samples = trained.draw(seed, count)?;

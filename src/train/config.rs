@@ -88,6 +88,15 @@ impl Config {
         whole("kernel-dim", u64::from(self.kernel_dim), 16)?;
         whole("checkpoint-every", self.checkpoint_every, 1_000_000_000)?;
         whole("sample-every", self.sample_every, 1_000_000_000)?;
+        // An activation of this many numbers takes 256 MiB, and a step keeps several.
+        if self.batch_size * self.width > 1 << 26 {
+            return Err(Error::usage(format!(
+                "--batch-size {} times --width {} must be at most {}",
+                self.batch_size,
+                self.width,
+                1 << 26
+            )));
+        }
         number("epsilon", self.epsilon, 1e-3, 1e3)?;
         number("epsilon-final", self.epsilon_final, 1e-3, 1e3)?;
         number("lr-g", self.lr_g, 1e-9, 1.0)?;

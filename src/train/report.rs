@@ -28,7 +28,7 @@ const FIELD_GRID: [usize; 2] = [180, 24];
 const FIELD_DOTS: usize = 600;
 
 /// Free particles, pictures of them, and steps between two pictures.
-const PARTICLES: [usize; 3] = [500, 40, 25];
+const PARTICLES: [usize; 3] = [500, 40, 40];
 
 /// Writes everything that a finished run shows; returns the judgement and the files.
 ///
