@@ -204,6 +204,9 @@ fn nonsense_is_refused_in_one_sentence() {
     let message = refusal("train", &["--out", text(&used)], 2);
     assert!(message.contains("--resume"), "{message}");
     assert_eq!(run("train", &["--stesp", "5"]).status.code(), Some(2));
+    // What a run is stays fixed: a hyperparameter beside --resume must not be ignored in silence.
+    let output = run("train", &["--resume", text(&used), "--lr-g", "0.1"]);
+    assert_eq!(output.status.code(), Some(2));
 }
 
 #[test]

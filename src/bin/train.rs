@@ -13,7 +13,7 @@ use coulomb_gan::train::progress::Progress;
 use coulomb_gan::train::trainer::Trainer;
 use coulomb_gan::train::{Config, RunDir, checkpoint, report};
 
-/// Train a Coulomb GAN. Without options: 25 Gaussians in the plane, about two minutes, pictures at the end.
+/// Train a Coulomb GAN. Without options: 25 Gaussians in the plane, a minute or two, pictures at the end.
 #[derive(Parser)]
 #[command(version, allow_negative_numbers = true)]
 struct Args {
@@ -30,7 +30,7 @@ struct Args {
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     out: Option<PathBuf>,
     /// Continue the run in DIR
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "Hyper")]
     resume: Option<PathBuf>,
     /// Stop after this many steps
     #[arg(long, value_name = "N")]

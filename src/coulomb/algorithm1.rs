@@ -4,7 +4,7 @@
 //! Losses are means as in Eqs. (9) and (10), where the listing of Algorithm 1 sums: with Adam only its ε and
 //! the weight decay notice the factor.
 
-use super::potential::{Charges, energy, potential};
+use super::potential::{Charges, potential};
 use crate::nn::Network;
 use crate::optim::{Adam, average};
 use crate::tape::{Tape, Var};
@@ -35,7 +35,7 @@ impl Algorithm1<'_> {
     /// Records a step on minibatches of `batch` latents of `z_dim` numbers and `batch` real points of `m`.
     ///
     /// Inputs: `z`, `y`, `epsilon`, those of the two [`Adam`]s, and with a ball the noise `ball_x`, `ball_y`.
-    /// Outputs: `loss_d`, `loss_g`, `phi_real`, `phi_generated` (mean potentials), `energy`.
+    /// Outputs: `loss_d`, `loss_g`.
     pub fn record(&self, t: &mut Tape, batch: usize, z_dim: usize, m: usize) {
         let z = t.input("z", [batch, z_dim]);
         let y = t.input("y", [batch, m]);
@@ -82,20 +82,10 @@ impl Algorithm1<'_> {
             average::record(t, &theta, &new_theta, beta);
         }
 
-        let (phi_real, phi_generated) = if self.ball {
-            (potential(t, &charges, y), potential(t, &charges, x))
-        } else {
-            (phi_y, phi_x)
-        };
-        let energy = t.layer("energy", |t| energy(t, phi_real, phi_generated));
-        let (phi_real, phi_generated) = (t.mean_all(phi_real), t.mean_all(phi_generated));
         let loss_d = t.scale(loss_d, 1.0 / self.scale.powi(2));
         let loss_g = t.scale(loss_g, 1.0 / self.scale);
         t.output("loss_d", loss_d);
         t.output("loss_g", loss_g);
-        t.output("phi_real", phi_real);
-        t.output("phi_generated", phi_generated);
-        t.output("energy", energy);
     }
 
     /// Where `D` learns: at the samples, or with the ball at a normal deviate around each.

@@ -2,6 +2,7 @@
 
 use super::Config;
 use crate::coulomb::algorithm1::Algorithm1;
+use crate::coulomb::potential::{Charges, energy, potential};
 use crate::exec::{Backend, Program, Store};
 use crate::nn::{self, Mlp, Network};
 use crate::numbers::{Error, Result, Tensor, rng};
@@ -57,6 +58,27 @@ impl Model {
         let mut tape = Tape::new();
         step.record(&mut tape, config.batch_size, config.z_dim, POINT);
         tape
+    }
+
+    /// How far the generator is from its goal, recorded: the mean potentials `phi_real` and `phi_generated` at
+    /// real and generated points and the `energy`, Eq. (33), of `rows` real points `y` and as many generated ones.
+    pub fn record_gauge(&self, config: &Config, rows: usize) -> Tape {
+        let mut t = Tape::new();
+        let z = t.input("z", [rows, config.z_dim]);
+        let charges = Charges {
+            d: config.kernel_dim,
+            epsilon: t.input("epsilon", [1]),
+            y: t.input("y", [rows, POINT]),
+            x: self.generator.record(&mut t, z),
+        };
+        let phi_y = potential(&mut t, &charges, charges.y);
+        let phi_x = potential(&mut t, &charges, charges.x);
+        let energy = energy(&mut t, phi_y, phi_x);
+        let (real, generated) = (t.mean_all(phi_y), t.mean_all(phi_x));
+        t.output("phi_real", real);
+        t.output("phi_generated", generated);
+        t.output("energy", energy);
+        t
     }
 
     /// Everything that lives between steps, at step 0.

@@ -76,10 +76,10 @@ fn mixture() -> Config {
 /// 0.01, "both of which were exponentially decayed during the 1M update steps of the Adam optimizer"; batches
 /// of 128 (section 3).
 ///
-/// The paper does not say how large G and z are, how far ε and the rate decay, or whether G's rate is D's. We
-/// assume a G like D, z of 8 numbers, a final ε of 0.5 and final rates of a hundredth. At equal rates the
-/// generator outruns the discriminator, against which section 2.4.2 warns, so G's rate is a twentieth of D's.
-/// The unit of charge is free; ours is that of `mixture`.
+/// The paper does not say how large G and z are, how far ε and the rate decay, Adam's β₁, how D starts, how wide
+/// the ball of Eq. (9) is here, or whether G's rate is D's. We assume a G like D, z of 8 numbers, a final ε of
+/// 0.5 and final rates of a hundredth, and otherwise what `mixture` has. At equal rates the generator outruns
+/// the discriminator, against which section 2.4.2 warns, so G's rate is a tenth of D's.
 fn mixture_paper() -> Config {
     Config {
         preset: "mixture-paper".into(),
@@ -87,12 +87,9 @@ fn mixture_paper() -> Config {
         decay_steps: 1_000_000,
         epsilon: 3.0,
         epsilon_final: 0.5,
-        lr_g: 5e-4,
+        lr_g: 1e-3,
         lr_d: 1e-2,
         lr_final: 0.01,
-        beta1: 0.9,
-        bias_range: 0.0,
-        ball: 0.0,
         average: 0.0,
         checkpoint_every: 100_000,
         sample_every: 12_500,

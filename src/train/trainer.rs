@@ -16,12 +16,16 @@ const LOG_LINES: u64 = 500;
 /// Samples for a picture and a mode count.
 const LOOK_AT: usize = 2000;
 
+/// Points of each kind behind a line's potentials and energy.
+const GAUGE_ROWS: usize = 1024;
+
 /// A run in progress.
 pub struct Trainer {
     config: Config,
     model: Model,
     store: Store,
     program: Program,
+    gauge: Program,
     sampler: Sampler,
     data: Mixture,
     step: u64,
@@ -32,14 +36,12 @@ pub struct Trainer {
     last_look: Option<ModeReport>,
 }
 
-/// Sums of a step's outputs since the last line of `metrics.csv`.
+/// Sums of the losses since the last line of `metrics.csv`.
 #[derive(Debug, Default)]
 struct Sums {
     steps: u64,
-    values: [f64; 5],
+    losses: [f64; 2],
 }
-
-const LOGGED: [&str; 5] = ["loss_d", "loss_g", "phi_real", "phi_generated", "energy"];
 
 impl Trainer {
     /// A trainer at step 0.
@@ -50,9 +52,11 @@ impl Trainer {
         let model = Model::new(config);
         let store = model.initial_store(config);
         let program = backend.compile(&model.record(config), &store)?;
+        let gauge = backend.compile(&model.record_gauge(config, GAUGE_ROWS), &store)?;
         let sampler = Sampler::new(config, backend, &store)?;
         Ok(Self {
             program,
+            gauge,
             sampler,
             data: Mixture::new(config.seed),
             step: 0,
@@ -115,7 +119,7 @@ impl Trainer {
         self.program.run(&mut self.store);
         self.step += 1;
         self.sums.steps += 1;
-        for (sum, name) in self.sums.values.iter_mut().zip(LOGGED) {
+        for (sum, name) in self.sums.losses.iter_mut().zip(["loss_d", "loss_g"]) {
             *sum += f64::from(self.program.scalar(name));
         }
     }
@@ -193,18 +197,17 @@ impl Trainer {
     /// Writes a line of `metrics.csv` and shows it.
     fn log(&mut self, run: &RunDir, progress: &mut Progress) -> Result<()> {
         let sums = std::mem::take(&mut self.sums);
-        let means = sums.values.map(|sum| sum / sums.steps as f64);
+        let [loss_d, loss_g] = sums.losses.map(|sum| sum / sums.steps as f64);
         self.check_finite(run)?;
         let (modes, quality) = match &self.last_look {
             Some(look) => (look.modes_covered, look.high_quality),
             None => (0, 0.0),
         };
+        let [phi_real, phi_generated, energy] = self.measure();
         let c = &self.config;
         let decayed = |lr: f64| exponential(lr, lr * c.lr_final, self.step, c.decay_steps);
-        let [loss_d, loss_g, ..] = means;
-        let means = means.map(|x| format!("{x:.6e}")).join(",");
         run.log(&format!(
-            "{},{means},{:.6},{:.6e},{:.6e},{modes},{quality:.4},{:.1}",
+            "{},{loss_d:.6e},{loss_g:.6e},{phi_real:.6e},{phi_generated:.6e},{energy:.6e},{:.6},{:.6e},{:.6e},{modes},{quality:.4},{:.1}",
             self.step,
             self.epsilon(),
             decayed(c.lr_d),
@@ -218,6 +221,20 @@ impl Trainer {
             modes,
         });
         Ok(())
+    }
+
+    /// Mean potentials at real and generated points, and the energy, for fresh points of both kinds.
+    fn measure(&mut self) -> [f32; 3] {
+        let draw = |name| rng::stream(self.config.seed, name, self.step);
+        let mut z = vec![0.0; GAUGE_ROWS * self.config.z_dim];
+        let mut y = vec![0.0; GAUGE_ROWS * POINT];
+        rng::fill_normal(&mut draw("gauge latents"), &mut z);
+        self.data.fill_batch(&mut draw("gauge batch"), &mut y);
+        self.gauge.write("z", &z);
+        self.gauge.write("y", &y);
+        self.gauge.write("epsilon", &[self.epsilon() as f32]);
+        self.gauge.run(&mut self.store);
+        ["phi_real", "phi_generated", "energy"].map(|name| self.gauge.scalar(name))
     }
 
     /// `count` samples of the generator as it is now; `seed` chooses the latents.
