@@ -191,9 +191,14 @@ fn nonsense_is_refused_in_one_sentence() {
     refuse(&["--batch-size", "99999999"], "--batch-size");
     refuse(&["--width", "0"], "--width");
     refuse(
-        &["--batch-size", "65536", "--width", "8192"],
+        &["--width", "4096", "--batch-size", "65536"],
         "times --width",
     );
+    refuse(
+        &["--kernel-dim", "16", "--epsilon", "0.001"],
+        "--kernel-dim",
+    );
+    refuse(&["--kernel-dim", "17"], "--kernel-dim must be from 1 to 16");
     refuse(&["--epsilon", "-1"], "--epsilon");
     refuse(&["--epsilon", "nan"], "--epsilon");
     refuse(&["--lr-g", "inf"], "--lr-g");
@@ -250,11 +255,35 @@ fn files_that_do_not_play_along_are_named() {
     let text_of_config = std::fs::read_to_string(&config).unwrap();
     std::fs::write(&config, text_of_config.replace("width = 16", "width = 17")).unwrap();
     resume("another architecture");
+    std::fs::write(&config, text_of_config.replace("seed = 1", "seed = 2")).unwrap();
+    resume("another seed");
     std::fs::write(&config, text_of_config.replace("width = 16", "width = -1")).unwrap();
     resume("config.toml");
     std::fs::write(&config, "wdith = 16").unwrap();
     resume("config.toml");
     std::fs::write(&config, text_of_config).unwrap();
+
+    let message = refusal("train", &["--resume", text(&out), "--steps", "30"], 2);
+    assert!(message.contains("the 40 steps"), "{message}");
+
+    // A line cut off by a full disk is dropped, and a lost table is begun again.
+    let metrics = out.join("metrics.csv");
+    let lines = std::fs::read_to_string(&metrics).unwrap();
+    for broken in [
+        format!("{lines}12"),
+        lines.replace("step,", ""),
+        String::new(),
+    ] {
+        std::fs::write(&metrics, broken).unwrap();
+        assert!(
+            run("train", &["--resume", text(&out), "--quiet"])
+                .status
+                .success()
+        );
+        let repaired = std::fs::read_to_string(&metrics).unwrap();
+        assert!(repaired.starts_with("step,loss_d") && repaired.ends_with('\n'));
+        assert!(!repaired.lines().any(|line| line == "12"));
+    }
 
     let latents = folder.path().join("z.npy");
     coulomb_gan::numbers::npy::write(&latents, &coulomb_gan::numbers::Tensor::zeros([2, 3]))
@@ -358,9 +387,7 @@ mod signals {
             assert_eq!(output.status.code(), Some(code));
             let stderr = String::from_utf8_lossy(&output.stderr);
             let step = newest_step(&out).unwrap();
-            assert!(stderr.contains(&format!(
-                "stopped at step {step}; go on with: train --resume"
-            )));
+            assert!(stderr.contains(&format!("stopped at step {step}; go on with: cargo run")));
             let steps = (step + 5).to_string();
             let resumed = run(
                 "train",

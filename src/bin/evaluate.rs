@@ -7,7 +7,8 @@ use clap::Parser;
 use coulomb_gan::data::mixture;
 use coulomb_gan::metrics::ModeReport;
 use coulomb_gan::numbers::{Error, Result};
-use coulomb_gan::train::flags::whole;
+use coulomb_gan::train::console::{self, print};
+use coulomb_gan::train::flags::{unsigned, whole};
 use coulomb_gan::train::report::SAMPLES;
 use coulomb_gan::train::trained::Trained;
 use serde::Serialize;
@@ -22,9 +23,9 @@ struct Args {
     /// How many samples
     #[arg(long, value_name = "N", default_value_t = SAMPLES as i64)]
     count: i64,
-    /// Which samples
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: i64,
+    /// Which samples [default: the run's seed]
+    #[arg(long, value_name = "N")]
+    seed: Option<i64>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -46,15 +47,13 @@ struct Judgement<'a> {
     report: ModeReport,
 }
 
-fn run(args: &Args) -> Result<()> {
-    let threads = args
-        .threads
-        .map(|n| whole("threads", n, 1, 1024))
-        .transpose()?;
+fn run(args: &Args) -> Result<ExitCode> {
+    let threads = args.threads.map(|n| whole("threads", n, 1, 1024));
     let count = whole("count", args.count, 1, 10_000_000)?;
-    let seed = whole("seed", args.seed, 0, i64::MAX)?;
-    let mut trained = Trained::open(&args.run, args.backend.as_deref(), threads)?;
-    let samples = trained.draw(seed, count)?;
+    let seed = args.seed.map(|n| unsigned("seed", n)).transpose()?;
+    let mut trained = Trained::open(&args.run, args.backend.as_deref(), threads.transpose()?)?;
+    let seed = seed.unwrap_or(trained.config().seed);
+    let samples = trained.draw(seed, count);
     let report = ModeReport::new(&samples, &mixture::means(), mixture::STD);
     if args.json {
         let judgement = Judgement {
@@ -65,24 +64,15 @@ fn run(args: &Args) -> Result<()> {
         };
         let text = serde_json::to_string(&judgement)
             .map_err(|e| Error::failure(format!("cannot print the judgement as JSON: {e}")))?;
-        println!("{text}");
+        print(&text)?;
     } else {
-        println!(
-            "{} at step {}",
-            trained.checkpoint().display(),
-            trained.step()
-        );
-        println!("{report}");
+        let checkpoint = trained.checkpoint().display();
+        print(&format!("{checkpoint} at step {}", trained.step()))?;
+        print(&report.to_string())?;
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(error.exit_code())
-        }
-    }
+    console::finish(run(&Args::parse()))
 }

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use coulomb_gan::figures::{self, WINDOW, scatter};
 use coulomb_gan::numbers::{Error, Result, npy};
-use coulomb_gan::train::flags::whole;
+use coulomb_gan::train::console::{self, print};
+use coulomb_gan::train::flags::{unsigned, whole};
 use coulomb_gan::train::report::points_tensor;
 use coulomb_gan::train::trained::Trained;
 
@@ -25,14 +26,9 @@ struct Args {
         conflicts_with = "latents"
     )]
     count: i64,
-    /// Which samples: equal seeds give equal samples
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 0,
-        conflicts_with = "latents"
-    )]
-    seed: i64,
+    /// Which samples: equal seeds give equal samples [default: the run's seed]
+    #[arg(long, value_name = "N", conflicts_with = "latents")]
+    seed: Option<i64>,
     /// Use these latents, an array [N, z_dim] of 32-bit floats, instead of drawing them
     #[arg(long, value_name = "FILE.npy")]
     latents: Option<PathBuf>,
@@ -47,16 +43,34 @@ struct Args {
     threads: Option<i64>,
 }
 
-fn run(args: &Args) -> Result<()> {
-    let threads = args
-        .threads
-        .map(|n| whole("threads", n, 1, 1024))
-        .transpose()?;
+/// What `--out` asks for.
+enum Form {
+    Array,
+    Picture,
+    Folder,
+}
+
+impl Form {
+    fn of(out: &Path) -> Result<Self> {
+        match out.extension().and_then(|e| e.to_str()) {
+            _ if out.is_dir() => Ok(Self::Folder),
+            Some("npy") => Ok(Self::Array),
+            Some("png") => Ok(Self::Picture),
+            Some(other) => Err(Error::usage(format!(
+                "--out cannot be a .{other} file; name a .npy file, a .png file or a folder"
+            ))),
+            None => Ok(Self::Folder),
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<ExitCode> {
+    let threads = args.threads.map(|n| whole("threads", n, 1, 1024));
     let count = whole("count", args.count, 1, 10_000_000)?;
-    let seed = whole("seed", args.seed, 0, i64::MAX)?;
-    let mut trained = Trained::open(&args.run, args.backend.as_deref(), threads)?;
+    let form = Form::of(&args.out)?;
+    let mut trained = Trained::open(&args.run, args.backend.as_deref(), threads.transpose()?)?;
     let points = match &args.latents {
-        None => trained.draw(seed, count)?,
+        None => trained.draw(seed(args.seed, &trained)?, count),
         Some(file) => trained
             .at(&npy::read(file)?)
             .map_err(|e| Error::failure(format!("cannot use {}: {e}", file.display())))?,
@@ -68,36 +82,34 @@ fn run(args: &Args) -> Result<()> {
         let picture = scatter::scatter(real, &points, WINDOW, ["real", "generated"]);
         figures::write_png(path, &picture)
     };
-    let mut written = vec![];
-    match args.out.extension().and_then(|e| e.to_str()) {
-        Some("npy") => written.push(write_npy(&args.out).map(|()| args.out.clone())?),
-        Some("png") => written.push(write_png(&args.out).map(|()| args.out.clone())?),
-        Some(other) => {
-            return Err(Error::usage(format!(
-                "--out cannot be a .{other} file; name a .npy file, a .png file or a folder"
-            )));
+    let out = &args.out;
+    let written = match form {
+        Form::Array => {
+            write_npy(out)?;
+            vec![out.clone()]
         }
-        None => {
-            let out = &args.out;
+        Form::Picture => {
+            write_png(out)?;
+            vec![out.clone()]
+        }
+        Form::Folder => {
             std::fs::create_dir_all(out).map_err(|e| Error::io("create", out, &e))?;
             let (array, picture) = (out.join("samples.npy"), out.join("samples.png"));
             write_npy(&array)?;
             write_png(&picture)?;
-            written.extend([array, picture]);
+            vec![array, picture]
         }
-    }
+    };
     for path in written {
-        println!("{}", path.display());
+        print(&path.display().to_string())?;
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+fn seed(flag: Option<i64>, trained: &Trained) -> Result<u64> {
+    flag.map_or(Ok(trained.config().seed), |n| unsigned("seed", n))
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(error.exit_code())
-        }
-    }
+    console::finish(run(&Args::parse()))
 }

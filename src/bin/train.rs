@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use coulomb_gan::numbers::Result;
-use coulomb_gan::train::flags::whole;
+use coulomb_gan::numbers::{Error, Result};
+use coulomb_gan::train::console::{self, print};
+use coulomb_gan::train::flags::{unsigned, whole};
 use coulomb_gan::train::interrupt::Interrupt;
 use coulomb_gan::train::model::Model;
 use coulomb_gan::train::presets::{PRESETS, preset};
@@ -24,7 +25,7 @@ struct Args {
     #[arg(long)]
     list_presets: bool,
     /// Where to compute: cpu, or reference (f64 textbook loops, slow)
-    #[arg(long)]
+    #[arg(long, conflicts_with = "resume")]
     backend: Option<String>,
     /// Folder for the run [default: runs/PRESET-NNNN]
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
@@ -117,7 +118,7 @@ impl Args {
         let mut c = preset(&self.preset)?;
         let h = &self.hyper;
         if let Some(steps) = self.steps {
-            c.steps = whole("steps", steps, 1, MOST)?;
+            c.steps = unsigned("steps", steps)?;
             c.decay_steps = c.steps;
             c.sample_every = (c.steps / 60).max(1);
             c.checkpoint_every = (c.steps / 10).max(1);
@@ -145,6 +146,9 @@ impl Args {
         ] {
             *target = value.unwrap_or(*target);
         }
+        if let Some(backend) = &self.backend {
+            c.backend.clone_from(backend);
+        }
         self.override_running(&mut c)?;
         Ok(c)
     }
@@ -158,22 +162,13 @@ impl Args {
             self.checkpoint_every,
         )?;
         set(&mut c.sample_every, "sample-every", self.sample_every)?;
-        if let Some(backend) = &self.backend {
-            c.backend.clone_from(backend);
-        }
         c.validate()
     }
 }
 
-/// The most steps, points, units; [`Config::validate`] may allow less.
-const MOST: i64 = 1_000_000_000;
-
 fn set<T: TryFrom<i64>>(target: &mut T, flag: &str, value: Option<i64>) -> Result<()> {
     if let Some(value) = value {
-        *target = match flag {
-            "seed" => whole(flag, value, 0, i64::MAX)?,
-            _ => whole(flag, value, 1, MOST)?,
-        };
+        *target = unsigned(flag, value)?;
     }
     Ok(())
 }
@@ -181,7 +176,7 @@ fn set<T: TryFrom<i64>>(target: &mut T, flag: &str, value: Option<i64>) -> Resul
 fn run(args: &Args) -> Result<ExitCode> {
     if args.list_presets {
         for (name, about) in PRESETS {
-            println!("{name:<16} {about}");
+            print(&format!("{name:<16} {about}"))?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -194,7 +189,7 @@ fn run(args: &Args) -> Result<ExitCode> {
         None => (None, args.config()?),
     };
     if args.explain {
-        print!("{}", Model::new(&config).record(&config).explain());
+        print(&Model::new(&config).record(&config).explain())?;
         return Ok(ExitCode::SUCCESS);
     }
     let threads = args
@@ -202,17 +197,25 @@ fn run(args: &Args) -> Result<ExitCode> {
         .map(|n| whole("threads", n, 1, 1024))
         .transpose()?;
     let backend = config.backend(threads)?;
+    let interrupt = Interrupt::listen()?;
     let mut trainer = Trainer::new(&config, &backend)?;
     let run = match run {
         Some(run) => {
             trainer.load(&checkpoint::newest(&run)?)?;
+            if config.steps < trainer.step() {
+                return Err(Error::usage(format!(
+                    "--steps {} lies behind the {} steps that {} has done; ask for more",
+                    config.steps,
+                    trainer.step(),
+                    run.path().display()
+                )));
+            }
             run.rewind_metrics(trainer.step())?;
             run.write_config(&config)?;
             run
         }
         None => RunDir::create(args.out.as_deref(), &config)?,
     };
-    let interrupt = Interrupt::listen()?;
     backend.install(|| train(args, &run, &config, &backend, &mut trainer, &interrupt))
 }
 
@@ -237,29 +240,26 @@ fn train(
         trainer.step(),
         config.steps
     ));
-    trainer.run(run, &mut progress, &mut || interrupt.exit_code().is_some())?;
+    let result = trainer.run(run, &mut progress, &mut || interrupt.exit_code().is_some());
     progress.finish();
+    result?;
     if let Some(code) = interrupt.exit_code() {
         eprintln!(
-            "stopped at step {}; go on with: train --resume {folder}",
+            "stopped at step {}; go on with: cargo run --release --bin train -- --resume {folder}",
             trainer.step()
         );
         return Ok(ExitCode::from(code));
     }
     let (judgement, files) = report::finish(run, config, backend, trainer)?;
-    println!("{judgement}");
+    print(&judgement.to_string())?;
     for file in files {
-        println!("{}", file.display());
+        print(&file.display().to_string())?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(interrupt
+        .exit_code()
+        .map_or(ExitCode::SUCCESS, ExitCode::from))
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(error.exit_code())
-        }
-    }
+    console::finish(run(&Args::parse()))
 }

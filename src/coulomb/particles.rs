@@ -3,6 +3,10 @@
 //! No network: each generated point is its own "generator" and descends the energy of Eq. (33) directly,
 //! `x_i ← x_i − η N_x ∇_{x_i} F̂ = x_i − η Ê(x_i)` (A.4). The energy falls, and the points spread over the
 //! real ones: they are drawn to where real points lack generated ones, and push each other away.
+//!
+//! Theorem 1 promises this for `d ≤ m − 2`, i.e. from three dimensions on. In the plane, where the paper's
+//! mixture lives, no `d` meets that condition, neither here nor in the paper's own experiment; that it works
+//! there too is what one sees, not what is proved.
 
 use super::Plummer;
 use super::potential::{Charges, energy, field, potential};

@@ -44,7 +44,7 @@ impl Plummer {
     }
 
     /// `∇²_a k(a, b)`, Eq. (14); at `a = b` it is `−m d ε^−(d+2)`, Eq. (15). Negative everywhere if
-    /// `d ≤ m − 2`, Eq. (16), which is what Theorem 1 rests on.
+    /// `d ≤ m − 2`, Eq. (16), which is what Theorem 1 rests on (so the theorem says nothing about the plane).
     pub fn laplacian(&self, a: &[f64], b: &[f64]) -> f64 {
         let (d, m) = (f64::from(self.d), a.len() as f64);
         let s = self.s(a, b);

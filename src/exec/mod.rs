@@ -1,4 +1,4 @@
-//! Floor 2: running a tape. Three executors, one meaning.
+//! Floor 2: running a tape. Two executors, one meaning.
 //!
 //! - [`mod@reference`] walks the tape in `f64` with textbook loops: it *is* the definition of every primitive.
 //! - [`cpu`] runs the tape's [`crate::tape::plan::Plan`] in `f32` with SIMD kernels on several threads.

@@ -49,7 +49,7 @@ impl TensorFile {
         let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, &e))?;
         Self::parse(&bytes).map_err(|why| {
             Error::failure(format!(
-                "{} is not a complete safetensors file ({why}); use another checkpoint",
+                "{} is not a complete safetensors file ({why}); use another file",
                 path.display()
             ))
         })

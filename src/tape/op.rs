@@ -1,7 +1,7 @@
 //! The closed set of primitives: what each computes, and from what.
 //!
-//! If an operation can be written with others at no cost, it is a function in `record.rs`, not a primitive:
-//! `relu(x)` is `max(x, 0)`, a mean is a scaled sum. Pointwise chains are fused when a tape is planned, so
+//! If an operation can be written with others at no cost, it is a function in `functions.rs`, not a primitive:
+//! a square is a product, a mean is a scaled sum. Pointwise chains are fused when a tape is planned, so
 //! writing them out costs nothing.
 
 use std::ops::Range;
@@ -198,7 +198,7 @@ impl Map {
             Map::Sqrt => x.sqrt(),
             Map::Pow(p) => x.powf(p),
             Map::Tanh => x.tanh(),
-            // `x <= 0` would send NaN to the first branch of the wrong side: NaN must stay NaN.
+            // NaN > 0 is false, and exp_m1 keeps it NaN.
             Map::Elu => {
                 if x > 0.0 {
                     x

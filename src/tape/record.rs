@@ -1,7 +1,7 @@
 //! The functions that record sources, sinks, rearrangements and contractions; `functions.rs` has the arithmetic.
 //!
 //! A recording that makes no sense (shapes that do not fit) is a mistake in the calling program, so it
-//! panics at the caller's line, as indexing out of bounds does; the message names the operation, the
+//! panics at the line that called the recording function, as indexing out of bounds does; the message names the operation, the
 //! layer and the shapes. Nothing can go wrong with shapes once a tape is recorded.
 
 use std::ops::Range;
@@ -13,12 +13,14 @@ use crate::numbers::Shape;
 /// Sources, sinks and rearrangements.
 impl Tape {
     /// Numbers handed in at every run under `name`.
+    #[track_caller]
     pub fn input(&mut self, name: &str, shape: impl Into<Shape>) -> Var {
         let op = Op::Input { name: name.into() };
         self.source(op, shape.into())
     }
 
     /// Numbers that live in the store under `name`. Asking twice gives the same value.
+    #[track_caller]
     pub fn state(&mut self, name: &str, shape: impl Into<Shape>) -> Var {
         let op = Op::State { name: name.into() };
         self.source(op, shape.into())

@@ -75,8 +75,8 @@ pub fn newest(run: &RunDir) -> Result<PathBuf> {
 /// Returns the step.
 ///
 /// # Errors
-/// If the file is damaged, comes from another program, or from another architecture.
-pub fn load(path: &Path, store: &mut Store) -> Result<u64> {
+/// If the file is damaged, comes from another program, another run, or another architecture.
+pub fn load(path: &Path, config: &Config, store: &mut Store) -> Result<u64> {
     let file = TensorFile::read(path)?;
     let refuse = |why: String| Error::failure(format!("{} {why}", path.display()));
     match file.metadata.get("format").map(String::as_str) {
@@ -95,6 +95,12 @@ pub fn load(path: &Path, store: &mut Store) -> Result<u64> {
     let step = file.metadata.get("step").and_then(|s| s.parse().ok());
     let step =
         step.ok_or_else(|| refuse("does not say its step; use another checkpoint".into()))?;
+    if file.metadata.get("seed") != Some(&config.seed.to_string()) {
+        return Err(refuse(format!(
+            "belongs to a run with another seed than {}; use the config.toml it was trained with",
+            config.seed
+        )));
+    }
     let expected: BTreeSet<String> = store.names().map(String::from).collect();
     if let Some(name) = expected.iter().find(|n| !file.tensors.contains_key(*n)) {
         return Err(refuse(format!(

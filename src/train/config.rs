@@ -84,27 +84,40 @@ impl Config {
         whole("decay-steps", self.decay_steps, 1_000_000_000)?;
         whole("batch-size", self.batch_size as u64, 65_536)?;
         whole("z-dim", self.z_dim as u64, 4096)?;
-        whole("width", self.width as u64, 8192)?;
+        whole("width", self.width as u64, 4096)?;
         whole("kernel-dim", u64::from(self.kernel_dim), 16)?;
         whole("checkpoint-every", self.checkpoint_every, 1_000_000_000)?;
         whole("sample-every", self.sample_every, 1_000_000_000)?;
-        // An activation of this many numbers takes 256 MiB, and a step keeps several.
-        if self.batch_size * self.width > 1 << 26 {
-            return Err(Error::usage(format!(
-                "--batch-size {} times --width {} must be at most {}",
-                self.batch_size,
-                self.width,
-                1 << 26
-            )));
+        // Arrays of so many numbers take 256 MiB, and a step keeps several.
+        for (a, size_a, b, size_b) in [
+            ("batch-size", self.batch_size, "width", self.width),
+            ("batch-size", self.batch_size, "z-dim", self.z_dim),
+            ("width", self.width, "width", self.width),
+        ] {
+            if size_a * size_b > 1 << 26 {
+                return Err(Error::usage(format!(
+                    "--{a} {size_a} times --{b} {size_b} must be at most {}",
+                    1 << 26
+                )));
+            }
         }
         number("epsilon", self.epsilon, 1e-3, 1e3)?;
         number("epsilon-final", self.epsilon_final, 1e-3, 1e3)?;
+        number("potential-scale", self.potential_scale, 1e-6, 1e6)?;
+        // Adam squares gradients of this size, and 32-bit numbers end at 3e38.
+        let narrowest = self.epsilon.min(self.epsilon_final);
+        let peak = self.potential_scale * narrowest.powi(-(self.kernel_dim as i32));
+        if peak > 1e16 {
+            return Err(Error::usage(format!(
+                "--epsilon {narrowest} with --kernel-dim {} makes potentials of {peak:.0e}; use a wider kernel",
+                self.kernel_dim
+            )));
+        }
         number("lr-g", self.lr_g, 1e-9, 1.0)?;
         number("lr-d", self.lr_d, 1e-9, 1.0)?;
         number("lr-final", self.lr_final, 1e-6, 1.0)?;
         number("beta1", self.beta1, 0.0, 0.999)?;
         number("weight-decay", self.weight_decay, 0.0, 1.0)?;
-        number("potential-scale", self.potential_scale, 1e-6, 1e6)?;
         number("bias-range", self.bias_range, 0.0, 1e3)?;
         number("ball", self.ball, 0.0, 1e3)?;
         number("average", self.average, 0.0, 0.999_999)

@@ -6,6 +6,7 @@
 
 pub mod checkpoint;
 pub mod config;
+pub mod console;
 pub mod flags;
 pub mod interrupt;
 pub mod model;

@@ -60,16 +60,16 @@ impl Model {
         tape
     }
 
-    /// How far the generator is from its goal, recorded: the mean potentials `phi_real` and `phi_generated` at
+    /// How far the generator (with the weights that samples are drawn with) is from its goal: the mean potentials `phi_real` and `phi_generated` at
     /// real and generated points and the `energy`, Eq. (33), of `rows` real points `y` and as many generated ones.
-    pub fn record_gauge(&self, config: &Config, rows: usize) -> Tape {
+    pub fn record_gauge(config: &Config, rows: usize) -> Tape {
         let mut t = Tape::new();
         let z = t.input("z", [rows, config.z_dim]);
         let charges = Charges {
             d: config.kernel_dim,
             epsilon: t.input("epsilon", [1]),
             y: t.input("y", [rows, POINT]),
-            x: self.generator.record(&mut t, z),
+            x: sampling_generator(config).record(&mut t, z),
         };
         let phi_y = potential(&mut t, &charges, charges.y);
         let phi_x = potential(&mut t, &charges, charges.x);
@@ -96,6 +96,14 @@ impl Model {
     }
 }
 
+/// The generator with the weights that samples are drawn with: the averaged ones where there are any.
+fn sampling_generator(config: &Config) -> Mlp {
+    match config.average > 0.0 {
+        true => generator(&format!("{}generator", average::PREFIX), config),
+        false => generator("generator", config),
+    }
+}
+
 fn generator(name: &str, config: &Config) -> Mlp {
     Mlp::new(name, &[config.z_dim, config.width, config.width, POINT])
 }
@@ -113,13 +121,9 @@ impl Sampler {
     /// # Errors
     /// If `store` lacks the generator.
     pub fn new(config: &Config, backend: &Backend, store: &Store) -> Result<Self> {
-        let name = match config.average > 0.0 {
-            true => format!("{}generator", average::PREFIX),
-            false => "generator".into(),
-        };
         let mut tape = Tape::new();
         let z = tape.input("z", [SAMPLER_ROWS, config.z_dim]);
-        let x = generator(&name, config).record(&mut tape, z);
+        let x = sampling_generator(config).record(&mut tape, z);
         tape.output("x", x);
         Ok(Self {
             program: backend.compile(&tape, store)?,
@@ -139,31 +143,34 @@ impl Sampler {
                 latents.shape()
             )));
         }
-        let count = latents.shape()[0];
-        let mut z = vec![0.0; SAMPLER_ROWS * self.z_dim];
-        let mut points = Vec::with_capacity(count);
-        for rows in latents.data().chunks(z.len()) {
-            z[..rows.len()].copy_from_slice(rows);
-            self.program.write("z", &z);
-            self.program.run(store);
-            let x = self.program.read("x").as_chunks::<POINT>().0;
-            points.extend_from_slice(&x[..rows.len() / self.z_dim]);
-        }
+        let rows = latents.data().chunks(SAMPLER_ROWS * self.z_dim);
+        let mut points = Vec::with_capacity(latents.shape()[0]);
+        rows.for_each(|rows| self.push(store, rows, &mut points));
         Ok(points)
     }
 
     /// `count` samples; which ones depends on `seed` only, and fewer are the first of more.
-    ///
-    /// # Errors
-    /// Never, as the latents are its own.
-    pub fn draw(
-        &mut self,
-        store: &mut Store,
-        seed: u64,
-        count: usize,
-    ) -> Result<Vec<[f32; POINT]>> {
-        let mut z = Tensor::zeros([count, self.z_dim]);
-        rng::fill_normal(&mut rng::stream(seed, "samples", 0), z.data_mut());
-        self.at(store, &z)
+    pub fn draw(&mut self, store: &mut Store, seed: u64, count: usize) -> Vec<[f32; POINT]> {
+        let mut rng = rng::stream(seed, "samples", 0);
+        let mut z = vec![0.0; SAMPLER_ROWS * self.z_dim];
+        let mut points = Vec::with_capacity(count);
+        while points.len() < count {
+            let rows = SAMPLER_ROWS.min(count - points.len());
+            let z = &mut z[..rows * self.z_dim];
+            rng::fill_normal(&mut rng, z);
+            self.push(store, z, &mut points);
+        }
+        points
+    }
+
+    /// Appends `G` of up to [`SAMPLER_ROWS`] latents.
+    fn push(&mut self, store: &mut Store, rows: &[f32], points: &mut Vec<[f32; POINT]>) {
+        // The program always computes all its rows; those behind the last latent are not looked at.
+        let mut z = vec![0.0; SAMPLER_ROWS * self.z_dim];
+        z[..rows.len()].copy_from_slice(rows);
+        self.program.write("z", &z);
+        self.program.run(store);
+        let x = self.program.read("x").as_chunks::<POINT>().0;
+        points.extend_from_slice(&x[..rows.len() / self.z_dim]);
     }
 }

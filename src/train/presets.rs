@@ -76,10 +76,10 @@ fn mixture() -> Config {
 /// 0.01, "both of which were exponentially decayed during the 1M update steps of the Adam optimizer"; batches
 /// of 128 (section 3).
 ///
-/// The paper does not say how large G and z are, how far ε and the rate decay, Adam's β₁, how D starts, how wide
-/// the ball of Eq. (9) is here, or whether G's rate is D's. We assume a G like D, z of 8 numbers, a final ε of
-/// 0.5 and final rates of a hundredth, and otherwise what `mixture` has. At equal rates the generator outruns
-/// the discriminator, against which section 2.4.2 warns, so G's rate is a tenth of D's.
+/// The paper does not say how large G and z are, how far ε and the rate decay, Adam's β₁, how D starts, or
+/// whether G's rate is D's. We assume a G like D, z of 8 numbers, a final ε of 0.5, final rates of a hundredth,
+/// and otherwise what `mixture` has, its narrower ball and its unit of charge included. At equal rates the
+/// generator outruns the discriminator, against which section 2.4.2 warns, so G's rate is a hundredth of D's.
 fn mixture_paper() -> Config {
     Config {
         preset: "mixture-paper".into(),
@@ -87,7 +87,7 @@ fn mixture_paper() -> Config {
         decay_steps: 1_000_000,
         epsilon: 3.0,
         epsilon_final: 0.5,
-        lr_g: 1e-3,
+        lr_g: 1e-4,
         lr_d: 1e-2,
         lr_final: 0.01,
         average: 0.0,

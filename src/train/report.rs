@@ -12,7 +12,7 @@ use crate::data::mixture;
 use crate::exec::{Backend, Store};
 use crate::figures::{self, WINDOW, animation, density, scatter};
 use crate::metrics::ModeReport;
-use crate::numbers::{Error, Result, Tensor, npy};
+use crate::numbers::{Error, Result, Tensor, npy, rng};
 use crate::tape::Tape;
 
 /// Samples that are written and judged.
@@ -27,8 +27,15 @@ const FIELD_GRID: [usize; 2] = [180, 24];
 /// Points of each kind drawn into the picture of the field.
 const FIELD_DOTS: usize = 600;
 
-/// Free particles, pictures of them, and steps between two pictures.
-const PARTICLES: [usize; 3] = [500, 40, 40];
+/// Free particles.
+const PARTICLES: usize = 500;
+
+/// Pictures of them, and steps from one to the next.
+const PARTICLE_FRAMES: usize = 40;
+const PARTICLE_STEPS: usize = 40;
+
+/// Pictures of the training in its animation, at most.
+const TRAINING_FRAMES: usize = 100;
 
 /// Writes everything that a finished run shows; returns the judgement and the files.
 ///
@@ -40,7 +47,7 @@ pub fn finish(
     backend: &Backend,
     trainer: &mut Trainer,
 ) -> Result<(ModeReport, Vec<PathBuf>)> {
-    let samples = trainer.samples(config.seed, SAMPLES)?;
+    let samples = trainer.samples(config.seed, SAMPLES);
     let real = &trainer.data()[..SAMPLES];
     let mut files = vec![];
     let mut add = |name: &str| {
@@ -118,7 +125,7 @@ fn field_picture(
     figures::field::field(WINDOW, program.read("phi"), field, dots.0, dots.1, &title)
 }
 
-/// The pictures of the run, as frames.
+/// The pictures of the run as frames: all of them, or [`TRAINING_FRAMES`] evenly chosen ones with the last.
 fn training_frames(run: &RunDir, step: u64) -> Result<Vec<image::RgbImage>> {
     let pictures = run.sample_pictures(step);
     let open = |path: &PathBuf| {
@@ -131,32 +138,41 @@ fn training_frames(run: &RunDir, step: u64) -> Result<Vec<image::RgbImage>> {
         });
         image.map(|image| image.into_rgb8())
     };
-    pictures.iter().map(open).collect()
+    let stride = pictures.len().div_ceil(TRAINING_FRAMES).max(1);
+    pictures
+        .iter()
+        .rev()
+        .step_by(stride)
+        .rev()
+        .map(open)
+        .collect()
 }
 
-/// Theorem 1 in motion: free particles that start in one clump and spread over the real points.
+/// Free particles descend the energy: they start in one clump and spread over the real points.
 fn particle_frames(
     config: &Config,
     backend: &Backend,
     real: &[[f32; 2]],
 ) -> Result<Vec<image::RgbImage>> {
-    let [count, frames, steps] = PARTICLES;
-    let mut start = Tensor::zeros([count, POINT]);
-    let mut rng = crate::numbers::rng::stream(config.seed, "particles", 0);
-    crate::numbers::rng::fill_normal(&mut rng, start.data_mut());
-    let y = points_tensor(&real[..4 * count])?;
+    let mut start = Tensor::zeros([PARTICLES, POINT]);
+    rng::fill_normal(
+        &mut rng::stream(config.seed, "particles", 0),
+        start.data_mut(),
+    );
+    let y = points_tensor(&real[..4 * PARTICLES])?;
     // The kernel that reaches farthest, as the clump is far from the outer modes; its force is about the
     // inverse distance, so this rate moves a particle by a few tenths per step.
     let plummer = Plummer { d: 1, epsilon: 1.0 };
     let mut particles = Particles::new(backend, plummer, &y, &start, 20.0)?;
     let mut pictures = vec![];
-    for frame in 0..frames {
+    for frame in 0..PARTICLE_FRAMES {
         let positions = particles.positions();
-        let mut energy = 0.0;
-        for _ in 0..steps {
-            energy = particles.step();
+        let energy = particles.step();
+        for _ in 1..PARTICLE_STEPS {
+            particles.step();
         }
-        let caption = format!("free particles: step {}, energy {energy:.4}", frame * steps);
+        let step = frame * PARTICLE_STEPS;
+        let caption = format!("free particles: step {step}, energy {energy:.4}");
         let points = positions.data().as_chunks::<2>().0;
         pictures.push(animation::frame(&real[..2000], points, WINDOW, &caption));
     }

@@ -17,9 +17,60 @@ use super::Config;
 use crate::numbers::atomic::write_atomically;
 use crate::numbers::{Error, Result};
 
-/// The head of `metrics.csv`.
-pub const METRICS: &str = "step,loss_d,loss_g,phi_real,phi_generated,energy,epsilon,lr_d,lr_g,\
-modes_covered,high_quality,steps_per_s";
+/// A line of `metrics.csv`. Losses are means over the steps since the line before; everything else is measured
+/// at `step`, on the weights that samples are drawn with.
+#[derive(Debug, Clone, Copy)]
+pub struct Metrics {
+    /// Steps done.
+    pub step: u64,
+    /// The discriminator's loss, Eq. (9).
+    pub loss_d: f64,
+    /// The generator's loss, Eq. (10).
+    pub loss_g: f64,
+    /// Mean potential at real points.
+    pub phi_real: f32,
+    /// Mean potential at generated points.
+    pub phi_generated: f32,
+    /// The energy, Eq. (33).
+    pub energy: f32,
+    /// The kernel's width.
+    pub epsilon: f64,
+    /// The discriminator's learning rate.
+    pub lr_d: f64,
+    /// The generator's learning rate.
+    pub lr_g: f64,
+    /// Modes covered when last counted.
+    pub modes_covered: usize,
+    /// Share of samples within 3 sigma of a mode when last counted.
+    pub high_quality: f64,
+    /// Steps per second since training started or went on.
+    pub steps_per_s: f64,
+}
+
+impl Metrics {
+    /// The names of the columns.
+    pub const HEAD: &str = "step,loss_d,loss_g,phi_real,phi_generated,energy,epsilon,lr_d,lr_g,\
+                            modes_covered,high_quality,steps_per_s";
+
+    fn line(&self) -> String {
+        let m = self;
+        format!(
+            "{},{:.6e},{:.6e},{:.6e},{:.6e},{:.6e},{:.6},{:.6e},{:.6e},{},{:.4},{:.1}",
+            m.step,
+            m.loss_d,
+            m.loss_g,
+            m.phi_real,
+            m.phi_generated,
+            m.energy,
+            m.epsilon,
+            m.lr_d,
+            m.lr_g,
+            m.modes_covered,
+            m.high_quality,
+            m.steps_per_s
+        )
+    }
+}
 
 /// A run's folder.
 #[derive(Debug, Clone)]
@@ -34,32 +85,55 @@ impl RunDir {
     /// If `out` exists and is not empty, or the folder cannot be made.
     pub fn create(out: Option<&Path>, config: &Config) -> Result<Self> {
         let path = match out {
-            Some(out) => out.to_owned(),
-            None => (1..)
-                .map(|n| PathBuf::from(format!("runs/{}-{n:04}", config.preset)))
-                .find(|path| !path.exists())
-                .expect("there are more numbers than folders"),
+            Some(out) => Self::claim(out)?,
+            None => Self::claim_numbered(&config.preset)?,
         };
-        let occupied = match fs::read_dir(&path) {
+        let run = Self { path };
+        let fill = || {
+            for folder in ["checkpoints", "samples"] {
+                let folder = run.file(folder);
+                fs::create_dir_all(&folder).map_err(|e| Error::io("create", &folder, &e))?;
+            }
+            run.write_config(config)?;
+            run.write_metrics(&[])
+        };
+        // A folder without a run in it would stand in the way of the next attempt.
+        fill().inspect_err(|_| {
+            let _ = fs::remove_dir_all(&run.path);
+        })?;
+        Ok(run)
+    }
+
+    /// Makes `out`, or takes it if it is there and empty.
+    fn claim(out: &Path) -> Result<PathBuf> {
+        let occupied = match fs::read_dir(out) {
             Ok(mut entries) => entries.next().is_some(),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => false,
-            Err(e) => return Err(Error::io("use --out", &path, &e)),
+            Err(e) => return Err(Error::io("use --out", out, &e)),
         };
         if occupied {
-            let path = path.display();
+            let out = out.display();
             return Err(Error::usage(format!(
-                "{path} already holds files; choose another --out, or continue a run with --resume {path}"
+                "{out} already holds files; choose another --out, or continue a run with --resume {out}"
             )));
         }
-        for folder in ["checkpoints", "samples"] {
-            let folder = path.join(folder);
-            fs::create_dir_all(&folder).map_err(|e| Error::io("create", &folder, &e))?;
+        fs::create_dir_all(out).map_err(|e| Error::io("create", out, &e))?;
+        Ok(out.to_owned())
+    }
+
+    /// Makes the first free `runs/PRESET-NNNN`; of two programs that try at once, one goes on to the next.
+    fn claim_numbered(preset: &str) -> Result<PathBuf> {
+        let runs = Path::new("runs");
+        fs::create_dir_all(runs).map_err(|e| Error::io("create", runs, &e))?;
+        let mut number = 1;
+        loop {
+            let path = runs.join(format!("{preset}-{number:04}"));
+            match fs::create_dir(&path) {
+                Ok(()) => return Ok(path),
+                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
+                Err(e) => return Err(Error::io("create", &path, &e)),
+            }
         }
-        let run = Self { path };
-        run.write_config(config)?;
-        let head = format!("{METRICS}\n");
-        write_atomically(&run.file("metrics.csv"), |w| w.write_all(head.as_bytes()))?;
-        Ok(run)
     }
 
     /// Opens an existing run.
@@ -102,29 +176,38 @@ impl RunDir {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn log(&self, line: &str) -> Result<()> {
+    pub fn log(&self, metrics: &Metrics) -> Result<()> {
         let path = self.file("metrics.csv");
         let append = || {
-            let mut file = OpenOptions::new().append(true).create(true).open(&path)?;
-            file.write_all(format!("{line}\n").as_bytes())
+            let mut file = OpenOptions::new().append(true).open(&path)?;
+            file.write_all(format!("{}\n", metrics.line()).as_bytes())
         };
         append().map_err(|e| Error::io("write", &path, &e))
     }
 
-    /// Drops the lines of `metrics.csv` after `step`: a resumed run writes them again.
+    /// Keeps the complete lines of `metrics.csv` up to `step`: a resumed run writes the others again.
     ///
     /// # Errors
-    /// If it cannot be read or written.
+    /// If it cannot be written.
     pub fn rewind_metrics(&self, step: u64) -> Result<()> {
-        let path = self.file("metrics.csv");
-        let text = fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
+        let text = fs::read_to_string(self.file("metrics.csv")).unwrap_or_default();
+        let complete = |line: &str| {
+            line.ends_with('\n') && line.matches(',').count() == Metrics::HEAD.matches(',').count()
+        };
         let line_step = |line: &str| line.split(',').next().and_then(|s| s.parse::<u64>().ok());
-        let kept = text.split_inclusive('\n').enumerate();
-        let kept: String = kept
-            .filter(|(i, line)| *i == 0 || line_step(line).is_some_and(|s| s <= step))
-            .map(|(_, line)| line)
-            .collect();
-        write_atomically(&path, |w| w.write_all(kept.as_bytes()))
+        let lines = text.split_inclusive('\n').filter(|line| complete(line));
+        let kept = lines.filter(|line| line_step(line).is_some_and(|s| s <= step));
+        self.write_metrics(&kept.collect::<Vec<_>>())
+    }
+
+    /// Writes `metrics.csv`: the head and these lines.
+    fn write_metrics(&self, lines: &[&str]) -> Result<()> {
+        write_atomically(&self.file("metrics.csv"), |w| {
+            writeln!(w, "{}", Metrics::HEAD)?;
+            lines
+                .iter()
+                .try_for_each(|line| w.write_all(line.as_bytes()))
+        })
     }
 
     /// The picture of the samples at `step`.

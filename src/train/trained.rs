@@ -30,7 +30,7 @@ impl Trained {
         let backend = config.backend(threads)?;
         let mut store = Model::new(&config).initial_store(&config);
         let checkpoint = checkpoint::newest(&run)?;
-        let step = checkpoint::load(&checkpoint, &mut store)?;
+        let step = checkpoint::load(&checkpoint, &config, &mut store)?;
         let sampler = Sampler::new(&config, &backend, &store)?;
         Ok(Self {
             config,
@@ -62,10 +62,7 @@ impl Trained {
     }
 
     /// `count` samples; which ones depends on `seed` only.
-    ///
-    /// # Errors
-    /// As [`Sampler::draw`].
-    pub fn draw(&mut self, seed: u64, count: usize) -> Result<Vec<[f32; POINT]>> {
+    pub fn draw(&mut self, seed: u64, count: usize) -> Vec<[f32; POINT]> {
         self.sampler.draw(&mut self.store, seed, count)
     }
 

@@ -2,6 +2,7 @@
 
 use super::model::{Model, POINT, Sampler};
 use super::progress::{Progress, Status};
+use super::run_dir::Metrics;
 use super::{Config, RunDir, checkpoint};
 use crate::data::{Mixture, mixture};
 use crate::exec::{Backend, Program, Store};
@@ -52,7 +53,7 @@ impl Trainer {
         let model = Model::new(config);
         let store = model.initial_store(config);
         let program = backend.compile(&model.record(config), &store)?;
-        let gauge = backend.compile(&model.record_gauge(config, GAUGE_ROWS), &store)?;
+        let gauge = backend.compile(&Model::record_gauge(config, GAUGE_ROWS), &store)?;
         let sampler = Sampler::new(config, backend, &store)?;
         Ok(Self {
             program,
@@ -76,7 +77,9 @@ impl Trainer {
     /// # Errors
     /// If it cannot be read or does not fit the configuration.
     pub fn load(&mut self, path: &std::path::Path) -> Result<()> {
-        self.step = checkpoint::load(path, &mut self.store)?;
+        self.step = checkpoint::load(path, &self.config, &mut self.store)?;
+        let samples = self.samples(self.config.seed, LOOK_AT);
+        self.last_look = Some(ModeReport::new(&samples, &mixture::means(), mixture::STD));
         Ok(())
     }
 
@@ -96,11 +99,16 @@ impl Trainer {
         exponential(c.epsilon, c.epsilon_final, self.step, c.decay_steps)
     }
 
+    /// The learning rates of `G` and `D` in the step after `step` steps.
+    fn rates(&self, step: u64) -> [f64; 2] {
+        let c = &self.config;
+        [c.lr_g, c.lr_d].map(|lr| exponential(lr, lr * c.lr_final, step, c.decay_steps))
+    }
+
     /// One step of Algorithm 1.
     fn advance(&mut self) {
         let (config, step) = (&self.config, self.step);
-        let decayed = |lr: f64| exponential(lr, lr * config.lr_final, step, config.decay_steps);
-        let (lr_g, lr_d) = (decayed(config.lr_g), decayed(config.lr_d));
+        let [lr_g, lr_d] = self.rates(step);
         let draw = |name| rng::stream(config.seed, name, step);
         rng::fill_normal(&mut draw("latents"), &mut self.z);
         self.data.fill_batch(&mut draw("batch"), &mut self.y);
@@ -185,7 +193,7 @@ impl Trainer {
 
     /// Draws the samples of the same latents and counts their modes.
     fn look(&mut self, run: &RunDir) -> Result<()> {
-        let samples = self.samples(self.config.seed, LOOK_AT)?;
+        let samples = self.samples(self.config.seed, LOOK_AT);
         let caption = format!("step {}", self.step);
         let real = &self.data.points()[..LOOK_AT];
         let frame = figures::animation::frame(real, &samples, figures::WINDOW, &caption);
@@ -199,26 +207,29 @@ impl Trainer {
         let sums = std::mem::take(&mut self.sums);
         let [loss_d, loss_g] = sums.losses.map(|sum| sum / sums.steps as f64);
         self.check_finite(run)?;
-        let (modes, quality) = match &self.last_look {
-            Some(look) => (look.modes_covered, look.high_quality),
-            None => (0, 0.0),
-        };
         let [phi_real, phi_generated, energy] = self.measure();
-        let c = &self.config;
-        let decayed = |lr: f64| exponential(lr, lr * c.lr_final, self.step, c.decay_steps);
-        run.log(&format!(
-            "{},{loss_d:.6e},{loss_g:.6e},{phi_real:.6e},{phi_generated:.6e},{energy:.6e},{:.6},{:.6e},{:.6e},{modes},{quality:.4},{:.1}",
-            self.step,
-            self.epsilon(),
-            decayed(c.lr_d),
-            decayed(c.lr_g),
-            progress.rate(self.step)
-        ))?;
+        let look = self.last_look.as_ref();
+        let [lr_g, lr_d] = self.rates(self.step - 1);
+        let modes_covered = look.map_or(0, |look| look.modes_covered);
+        run.log(&Metrics {
+            step: self.step,
+            loss_d,
+            loss_g,
+            phi_real,
+            phi_generated,
+            energy,
+            epsilon: self.epsilon(),
+            lr_d,
+            lr_g,
+            modes_covered,
+            high_quality: look.map_or(0.0, |look| look.high_quality),
+            steps_per_s: progress.rate(self.step),
+        })?;
         progress.show(Status {
             step: self.step,
             loss_d,
             loss_g,
-            modes,
+            modes: modes_covered,
         });
         Ok(())
     }
@@ -238,10 +249,7 @@ impl Trainer {
     }
 
     /// `count` samples of the generator as it is now; `seed` chooses the latents.
-    ///
-    /// # Errors
-    /// Never, in a trainer that was built.
-    pub fn samples(&mut self, seed: u64, count: usize) -> Result<Vec<[f32; 2]>> {
+    pub fn samples(&mut self, seed: u64, count: usize) -> Vec<[f32; 2]> {
         self.sampler.draw(&mut self.store, seed, count)
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! Each thread first takes the chunks of its own contiguous share, which tend to be in its cache from the
 //! task before, and then those that others have not begun. So a thread that the operating system has put
-//! aside holds up nobody, except for a chunk it has begun.
+//! aside holds up the others only by a chunk it has begun, and at the end of the run, which waits for all.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -6,10 +6,12 @@
 //! multiply-adds. `A` is read in place, transposed or not; `B` is read in place if its rows are whole
 //! registers, else from a packed copy whose panels are.
 //!
-//! Larger ones go to the `matrixmultiply` crate, which blocks for all cache levels.
+//! Larger ones go to the `matrixmultiply` crate, which blocks for all cache levels (and allocates its packing
+//! buffers at each call).
 //!
-//! Every element of `C` is one chain of multiply-adds over `k`, in order, whichever thread or tile computes
-//! it: the result does not depend on the number of threads.
+//! The result does not depend on the number of threads: in our kernel every element of `C` is one chain of
+//! multiply-adds over `k`, in order, in whatever tile it lies; the library is called for chunks of rows that are
+//! the same for any number of threads.
 
 #![expect(
     unsafe_code,

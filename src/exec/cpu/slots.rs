@@ -14,7 +14,7 @@ use crate::tape::plan::SlotId;
 ///
 /// Rust's borrow rules hold for each *range*: at any moment a range is either borrowed by many readers or
 /// by one writer. The types cannot show that two threads hold disjoint ranges; the executor's structure
-/// does, see `program.rs`.
+/// does, see `tasks.rs`.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     table: Vec<(*mut f32, usize)>,

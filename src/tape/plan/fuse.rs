@@ -211,7 +211,7 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// The one group, other than its own, that reads `v`; none if several do.
+    /// The one group that reads `v`; none if several do, or if `v` is an output.
     fn sole_reader(&self, v: Var) -> Option<usize> {
         let readers: BTreeSet<usize> = self.after[v.0]
             .iter()

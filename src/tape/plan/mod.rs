@@ -6,7 +6,7 @@
 //! 2. `memory` gives every value that must be stored a slot, reusing slots whose value nobody reads again.
 //! 3. `lower` writes each group as one [`Step`].
 //!
-//! A plan knows nothing about devices: the CPU and GPU executors run the same one.
+//! A plan knows nothing about devices.
 
 mod fuse;
 mod lower;
