@@ -117,3 +117,15 @@ fn unsafe_stays_where_it_is_argued_for() {
         );
     }
 }
+
+#[test]
+fn the_readme_keeps_its_promises() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("README.md")).expect("a README");
+    for link in text.split("](").skip(1) {
+        let target = link.split(')').next().expect("the rest of a link");
+        let exists = target.starts_with("https://") || root.join(target).exists();
+        assert!(exists, "README.md links to {target}, which is not there");
+    }
+    assert!(text.contains("cargo test --locked"), "CI runs this command");
+}
