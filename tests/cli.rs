@@ -204,6 +204,7 @@ fn nonsense_is_refused_in_one_sentence() {
     refuse(&["--lr-g", "inf"], "--lr-g");
     refuse(&["--threads", "0"], "--threads");
     refuse(&["--seed", "-1"], "--seed");
+    refuse(&["--data", "pictures"], "--data pictures");
     refuse(&["--backend", "gpu"], "--backend");
     refuse(&["--backend", "abacus"], "abacus");
     let message = refusal("train", &["--out", text(&used)], 2);

@@ -21,6 +21,9 @@ struct Args {
     /// What to train; see --list-presets
     #[arg(long, default_value = "mixture", conflicts_with = "resume")]
     preset: String,
+    /// Folder of the data; the mixture presets make their own
+    #[arg(long, value_name = "PATH")]
+    data: Option<PathBuf>,
     /// Print the presets and exit
     #[arg(long)]
     list_presets: bool,
@@ -179,6 +182,12 @@ fn run(args: &Args) -> Result<ExitCode> {
             print(&format!("{name:<16} {about}"))?;
         }
         return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(data) = &args.data {
+        return Err(Error::usage(format!(
+            "--data {} is of no use: every preset there is makes its own data; leave it out",
+            data.display()
+        )));
     }
     let (run, config) = match &args.resume {
         Some(path) => {
