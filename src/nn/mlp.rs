@@ -15,6 +15,8 @@ pub struct Mlp {
 
 impl Mlp {
     /// A network from `sizes[0]` inputs through hidden layers to `sizes[last]` outputs.
+    ///
+    /// Recording it panics if there are fewer than two sizes, i.e. no layer.
     pub fn new(name: &str, sizes: &[usize]) -> Self {
         let layers = sizes.windows(2).enumerate();
         let layers = layers.map(|(i, s)| Linear::new(&format!("{name}.{}", 2 * i), s[0], s[1]));

@@ -1,6 +1,6 @@
 //! The functions that record arithmetic: functions of each element, sums and means.
 //!
-//! As in `record.rs`, shapes that do not fit panic at the caller's line.
+//! As in `record.rs`, shapes that do not fit panic at the line that called the recording function.
 
 use super::op::{Map, Op, Zip};
 use super::{Tape, Var};

@@ -27,7 +27,7 @@ use crate::tape::plan::{self, Pairwise, SlotId, Step};
 /// product finds its numbers in the first-level cache.
 const CHUNK: usize = 1 << 18;
 
-/// What all threads do together between two waits. `usize` is a step of the plan.
+/// What all threads do together before any of them goes on. `usize` is a step of the plan.
 #[derive(Debug)]
 pub(super) enum Task {
     PackMatrix(usize, Gemm),
