@@ -5,8 +5,9 @@
 mod support;
 
 use coulomb_gan::exec::check::check_gradient;
+use coulomb_gan::tape::convolution::Convolution;
 use coulomb_gan::tape::op::Charges;
-use coulomb_gan::tape::{Tape, Var};
+use coulomb_gan::tape::{Tape, Var, Window};
 
 /// A central difference with `h = 1e-5` leaves about 1e-10, more where third derivatives are large.
 const H: f64 = 1e-5;
@@ -72,6 +73,28 @@ const CASES: &[(&str, Record, [f32; 2])] = &[
     ("matmul", |t| product(t, false, true), [-2.0, 2.0]),
     ("matmul", |t| product(t, true, false), [-2.0, 2.0]),
     ("matmul", |t| product(t, true, true), [-2.0, 2.0]),
+    ("conv2d", |t| answers(t, [2, 2], [2, 2]), [-1.0, 1.0]),
+    ("conv2d", |t| answers(t, [1, 3], [0, 1]), [-1.0, 1.0]),
+    (
+        "conv2d_input_grad",
+        |t| pictures(t, [2, 2], [2, 1]),
+        [-1.0, 1.0],
+    ),
+    (
+        "conv2d_input_grad",
+        |t| pictures(t, [3, 1], [0, 0]),
+        [-1.0, 1.0],
+    ),
+    (
+        "conv2d_weight_grad",
+        |t| filters(t, [2, 2], [1, 2]),
+        [-1.0, 1.0],
+    ),
+    (
+        "conv2d_weight_grad",
+        |t| filters(t, [1, 2], [0, 0]),
+        [-1.0, 1.0],
+    ),
     (
         "potential",
         |t| coulomb(t, |t, c, _| t.potential(c)),
@@ -134,6 +157,30 @@ fn product(t: &mut Tape, ta: bool, tb: bool) -> (Var, Vec<Var>) {
     let a = t.input("a", if ta { [3, 2] } else { [2, 3] });
     let b = t.input("b", if tb { [4, 3] } else { [3, 4] });
     (t.matmul(a, ta, b, tb), vec![a, b])
+}
+
+/// Sizes of a convolution of two 5 x 6 pictures of 2 channels with three 3 x 4 filters.
+fn convolution(stride: [usize; 2], padding: [usize; 2]) -> Convolution {
+    let window = Window { stride, padding };
+    Convolution::new([2, 2, 5, 6], [3, 2, 3, 4], window).expect("sizes that fit")
+}
+
+fn answers(t: &mut Tape, stride: [usize; 2], padding: [usize; 2]) -> (Var, Vec<Var>) {
+    let c = convolution(stride, padding);
+    let (x, w) = (t.input("x", c.x()), t.input("w", c.w()));
+    (t.conv2d(x, w, c.window), vec![x, w])
+}
+
+fn pictures(t: &mut Tape, stride: [usize; 2], padding: [usize; 2]) -> (Var, Vec<Var>) {
+    let c = convolution(stride, padding);
+    let (y, w) = (t.input("y", c.y()), t.input("w", c.w()));
+    (t.conv2d_input_grad(y, w, c.window, c.picture), vec![y, w])
+}
+
+fn filters(t: &mut Tape, stride: [usize; 2], padding: [usize; 2]) -> (Var, Vec<Var>) {
+    let c = convolution(stride, padding);
+    let (x, y) = (t.input("x", c.x()), t.input("y", c.y()));
+    (t.conv2d_weight_grad(x, y, c.window, c.kernel), vec![x, y])
 }
 
 /// Five points in three dimensions among seven charges.

@@ -36,6 +36,19 @@ pub fn evaluate(tape: &Tape, source: &mut dyn FnMut(&str) -> Vec<f64>) -> Values
                 let product = |i: usize, j: usize| (0..k).map(|l| at(i, l) * bt(l, j)).sum();
                 (0..m * n).map(|ij| product(ij / n, ij % n)).collect()
             }
+            Op::Conv2d { x, w, .. } => trilinear(tape, Var(values.len()), |out, [xi, wi, yi]| {
+                out[yi] += v(x)[xi] * v(w)[wi];
+            }),
+            Op::Conv2dInputGrad { y, w, .. } => {
+                trilinear(tape, Var(values.len()), |out, [xi, wi, yi]| {
+                    out[xi] += v(y)[yi] * v(w)[wi];
+                })
+            }
+            Op::Conv2dWeightGrad { x, y, .. } => {
+                trilinear(tape, Var(values.len()), |out, [xi, wi, yi]| {
+                    out[wi] += v(x)[xi] * v(y)[yi];
+                })
+            }
             Op::Potential(c) => Pairs::new(c, tape, &values).potential(),
             Op::Field(c) => Pairs::new(c, tape, &values).field(),
             Op::Curvature { charges, v } => {
@@ -76,6 +89,30 @@ fn transpose(x: &[f64], rows: usize, cols: usize) -> Vec<f64> {
     (0..rows * cols)
         .map(|i| x[i % rows * cols + i / rows])
         .collect()
+}
+
+/// Calls `add` with the result and the places in `x`, `w` and `y` of every term of the trilinear form.
+fn trilinear(tape: &Tape, v: Var, mut add: impl FnMut(&mut [f64], [usize; 3])) -> Vec<f64> {
+    let mut out = vec![0.0; tape.shape(v).count()];
+    let c = tape.convolution(v).expect("called for convolutions");
+    let ([height, width], [rows, columns], [kernel, length]) = (c.picture, c.answer, c.kernel);
+    for (n, o, channel) in triples(c.batch, c.filters, c.channels) {
+        for (i, j, tap) in triples(rows, columns, kernel * length) {
+            let (k, l) = (tap / length, tap % length);
+            if let (Some(h), Some(w)) = (c.pixel(0, i, k), c.pixel(1, j, l)) {
+                let x = ((n * c.channels + channel) * height + h) * width + w;
+                let w = (o * c.channels + channel) * kernel * length + tap;
+                let y = ((n * c.filters + o) * rows + i) * columns + j;
+                add(&mut out, [x, w, y]);
+            }
+        }
+    }
+    out
+}
+
+/// All triples of numbers below three bounds.
+fn triples(a: usize, b: usize, c: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+    (0..a).flat_map(move |i| (0..b).flat_map(move |j| (0..c).map(move |k| (i, j, k))))
 }
 
 /// Sums over pairs of an evaluation point and a signed charge.

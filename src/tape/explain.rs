@@ -2,8 +2,11 @@
 
 use std::fmt::Write;
 
+use super::convolution::Convolution;
 use super::op::{Charges, Map};
-use super::plan::{Index, Instruction, Kernel, Pairwise, Plan, Pointwise, SlotKind, Step};
+use super::plan::{
+    Contraction, Index, Instruction, Kernel, Pairwise, Plan, Pointwise, SlotKind, Step,
+};
 use super::{Op, Tape, Var};
 
 /// What one run of a plan costs.
@@ -43,6 +46,11 @@ impl Tape {
         };
         match &self.node(v).op {
             Op::Matmul { a, ta, .. } => 2 * count * self.shape(*a)[usize::from(!ta)],
+            Op::Conv2d { .. } | Op::Conv2dInputGrad { .. } | Op::Conv2dWeightGrad { .. } => {
+                let multiply_adds =
+                    |c: Convolution| c.batch * c.filters * c.positions() * c.filter();
+                2 * self.convolution(v).map_or(0, multiply_adds)
+            }
             Op::Sum { x, .. } => self.shape(*x).count(),
             Op::Map(Map::Affine { .. }, _) => 2 * count,
             Op::Map(..) | Op::Zip(..) => count,
@@ -131,6 +139,14 @@ impl Tape {
     fn describe_step(&self, step: &Step) -> String {
         let kernel = step.kernel.as_ref().map(|k| match k {
             Kernel::Matmul { size, .. } => format!("matmul {}x{}x{}", size[0], size[1], size[2]),
+            Kernel::Convolution { what, sizes, .. } => {
+                let name = match what {
+                    Contraction::Answer => "conv2d",
+                    Contraction::Picture => "conv2d_input_grad",
+                    Contraction::Filter => "conv2d_weight_grad",
+                };
+                format!("{name} x{:?} w{:?}", sizes.x(), sizes.w())
+            }
             Kernel::Sum { size, .. } => format!("sum {size:?}"),
             Kernel::Broadcast { to, .. } => format!("broadcast to {to:?}"),
             Kernel::Transpose { size, .. } => format!("transpose {size:?}"),
@@ -175,6 +191,10 @@ fn traffic(plan: &Plan, step: &Step) -> usize {
         Some(Kernel::Matmul {
             size: [m, k, n], ..
         }) => m * k + k * n + m * n,
+        Some(Kernel::Convolution { sizes: s, .. }) => {
+            let count = |shape: [usize; 4]| shape.iter().product::<usize>();
+            count(s.x()) + count(s.w()) + count(s.y())
+        }
         Some(Kernel::Sum {
             size: [o, r, i], ..
         }) => o * r * i + o * i,

@@ -109,6 +109,40 @@ impl Tape {
                 }
                 out
             }
+            // T(x, w, y) is linear in each of the three: what one primitive leaves out is the adjoint here.
+            Op::Conv2d { x, w, window } => {
+                let [picture, kernel] = [x, w].map(|v| [t.shape(v)[2], t.shape(v)[3]]);
+                let mut out = vec![];
+                if on(x) {
+                    out.push((x, t.conv2d_input_grad(dy, w, window, picture)));
+                }
+                if on(w) {
+                    out.push((w, t.conv2d_weight_grad(x, dy, window, kernel)));
+                }
+                out
+            }
+            Op::Conv2dInputGrad { y: g, w, window } => {
+                let kernel = [t.shape(w)[2], t.shape(w)[3]];
+                let mut out = vec![];
+                if on(g) {
+                    out.push((g, t.conv2d(dy, w, window)));
+                }
+                if on(w) {
+                    out.push((w, t.conv2d_weight_grad(dy, g, window, kernel)));
+                }
+                out
+            }
+            Op::Conv2dWeightGrad { x, y: g, window } => {
+                let picture = [t.shape(x)[2], t.shape(x)[3]];
+                let mut out = vec![];
+                if on(x) {
+                    out.push((x, t.conv2d_input_grad(g, dy, window, picture)));
+                }
+                if on(g) {
+                    out.push((g, t.conv2d(x, dy, window)));
+                }
+                out
+            }
             // ∇Φ̂ = −Ê, Eq. (34).
             Op::Potential(charges) => {
                 let field = t.field(charges);

@@ -21,6 +21,7 @@
 //! Adding a primitive touches four places: its line in [`op`], its rule in [`grad`], its kernels in
 //! [`crate::exec`], its case in `tests/primitives.rs`.
 
+pub mod convolution;
 pub mod explain;
 mod functions;
 pub mod grad;
@@ -29,6 +30,7 @@ pub mod plan;
 mod record;
 
 use crate::numbers::Shape;
+pub use convolution::Window;
 pub use op::{Map, Op, Zip};
 
 /// A value on a tape: the result of one recorded operation.

@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use super::Var;
+use super::convolution::Window;
 
 /// A primitive operation. `y` is its result.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +53,33 @@ pub enum Op {
         ta: bool,
         /// Read `b` transposed.
         tb: bool,
+    },
+    /// `y = ∂T/∂y`, the convolution of `x` with `w`; see [`super::convolution`] for the form `T` and the sizes.
+    Conv2d {
+        /// Pictures, `[N, C, H, W]`.
+        x: Var,
+        /// Filters, `[O, C, K, L]`.
+        w: Var,
+        /// Stride and padding.
+        window: Window,
+    },
+    /// `x = ∂T/∂x`, the transposed convolution of `y` with `w`.
+    Conv2dInputGrad {
+        /// Answers, `[N, O, I, J]`.
+        y: Var,
+        /// Filters, `[O, C, K, L]`.
+        w: Var,
+        /// Stride and padding.
+        window: Window,
+    },
+    /// `w = ∂T/∂w`, the gradient of the filters.
+    Conv2dWeightGrad {
+        /// Pictures, `[N, C, H, W]`.
+        x: Var,
+        /// Answers, `[N, O, I, J]`.
+        y: Var,
+        /// Stride and padding.
+        window: Window,
     },
     /// `Φ̂(a_i)` of Eq. (8), shape `[N]`. The charges are constants: the gradient is with respect to `a` only.
     Potential(Charges),
@@ -146,6 +174,9 @@ impl Op {
             Op::StopGradient(x) | Op::Reshape(x) | Op::Broadcast(x) | Op::Transpose(x) => vec![*x],
             Op::Sum { x, .. } | Op::Map(_, x) => vec![*x],
             Op::Zip(_, a, b) | Op::Matmul { a, b, .. } => vec![*a, *b],
+            Op::Conv2d { x, w, .. } => vec![*x, *w],
+            Op::Conv2dInputGrad { y, w, .. } => vec![*y, *w],
+            Op::Conv2dWeightGrad { x, y, .. } => vec![*x, *y],
             Op::Potential(charges) | Op::Field(charges) => charges.operands().to_vec(),
             Op::Curvature { charges, v } => [&charges.operands()[..], &[*v]].concat(),
             Op::Assign { state, value } => vec![*state, *value],
@@ -166,6 +197,9 @@ impl Op {
             Op::Map(map, _) => map.name(),
             Op::Zip(zip, ..) => zip.name(),
             Op::Matmul { .. } => "matmul",
+            Op::Conv2d { .. } => "conv2d",
+            Op::Conv2dInputGrad { .. } => "conv2d_input_grad",
+            Op::Conv2dWeightGrad { .. } => "conv2d_weight_grad",
             Op::Potential(_) => "potential",
             Op::Field(_) => "field",
             Op::Curvature { .. } => "curvature",

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each test file asks for its own part")]
 
+use coulomb_gan::tape::convolution::Convolution;
+
 /// `scale · x + shift`.
 pub fn affine(x: f64, scale: f64, shift: f64) -> f64 {
     shift + x * scale
@@ -118,6 +120,76 @@ pub fn matmul(a: &[f64], b: &[f64], [m, k, n]: [usize; 3]) -> Vec<f64> {
         }
     }
     y
+}
+
+/// A contraction of two of pictures, filters and answers to the third.
+pub type Contraction = fn(&Convolution, &[f64], &[f64]) -> Vec<f64>;
+
+/// Pictures with their zeros around them, and the padded height and width.
+fn padded(c: &Convolution, x: &[f64]) -> (Vec<f64>, [usize; 2]) {
+    let [ph, pw] = c.window.padding;
+    let [height, width] = [c.picture[0] + 2 * ph, c.picture[1] + 2 * pw];
+    let mut out = vec![0.0; c.batch * c.channels * height * width];
+    for plane in 0..c.batch * c.channels {
+        for h in 0..c.picture[0] {
+            for w in 0..c.picture[1] {
+                out[(plane * height + h + ph) * width + w + pw] =
+                    x[(plane * c.picture[0] + h) * c.picture[1] + w];
+            }
+        }
+    }
+    (out, [height, width])
+}
+
+/// Calls `f` with the places in padded pictures, filters and answers of each term.
+fn each_term(c: &Convolution, [height, width]: [usize; 2], mut f: impl FnMut(usize, usize, usize)) {
+    let ([rows, columns], [kernel, length]) = (c.answer, c.kernel);
+    for index in indices(&[c.batch, c.filters, c.channels, kernel, length]) {
+        let [n, o, channel, k, l] = index[..] else {
+            unreachable!()
+        };
+        let filter = ((o * c.channels + channel) * kernel + k) * length + l;
+        for i in 0..rows {
+            for j in 0..columns {
+                let (h, w) = (i * c.window.stride[0] + k, j * c.window.stride[1] + l);
+                let pixel = ((n * c.channels + channel) * height + h) * width + w;
+                f(
+                    pixel,
+                    filter,
+                    ((n * c.filters + o) * rows + i) * columns + j,
+                );
+            }
+        }
+    }
+}
+
+/// The convolution of padded pictures: no index is ever outside.
+pub fn conv2d(c: &Convolution, x: &[f64], w: &[f64]) -> Vec<f64> {
+    let (x, size) = padded(c, x);
+    let mut y = vec![0.0; c.y().iter().product()];
+    each_term(c, size, |xi, wi, yi| y[yi] += x[xi] * w[wi]);
+    y
+}
+
+/// Every answer spread over the padded pictures, whose borders are then cut off.
+pub fn conv2d_input_grad(c: &Convolution, y: &[f64], w: &[f64]) -> Vec<f64> {
+    let empty = vec![0.0; c.x().iter().product()];
+    let (mut x, [height, width]) = padded(c, &empty);
+    each_term(c, [height, width], |xi, wi, yi| x[xi] += y[yi] * w[wi]);
+    let [ph, pw] = c.window.padding;
+    let kept = indices(&[c.batch * c.channels, c.picture[0], c.picture[1]]);
+    let kept = kept
+        .iter()
+        .map(|i| (i[0] * height + i[1] + ph) * width + i[2] + pw);
+    kept.map(|i| x[i]).collect()
+}
+
+/// What each tap of each filter met, weighted with the answers.
+pub fn conv2d_weight_grad(c: &Convolution, x: &[f64], y: &[f64]) -> Vec<f64> {
+    let (x, size) = padded(c, x);
+    let mut w = vec![0.0; c.w().iter().product()];
+    each_term(c, size, |xi, wi, yi| w[wi] += x[xi] * y[yi]);
+    w
 }
 
 /// A signed point charge.

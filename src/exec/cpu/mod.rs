@@ -8,6 +8,7 @@
 //! The result is the same, bit for bit, for any number of threads: every element is computed by one
 //! thread, in an order that does not depend on how many there are.
 
+mod convolution;
 mod crew;
 mod gemm;
 mod lanes;

@@ -13,6 +13,7 @@
 
 use std::ops::Range;
 
+use super::convolution;
 use super::crew::Place;
 use super::gemm::{self, Gemm, Right};
 use super::lanes::{Isa, Kernel, Lanes};
@@ -20,7 +21,7 @@ use super::pairwise::{self, Geometry};
 use super::pointwise::{self, BLOCK};
 use super::rearrange;
 use super::slots::Slots;
-use crate::tape::plan::{self, Pairwise, SlotId, Step};
+use crate::tape::plan::{self, Contraction, Pairwise, SlotId, Step};
 
 /// A chunk is about this many floating-point operations, two or three microseconds: long enough that taking it
 /// costs nothing, short enough that threads finish a task together and that the pointwise work after a matrix
@@ -221,6 +222,16 @@ impl Shared<'_> {
                     out: mine(*out, range),
                 });
             }
+            plan::Kernel::Convolution {
+                what,
+                a,
+                b,
+                out,
+                sizes,
+            } => {
+                let out = mine(*out, range.clone());
+                convolution::contract(*what, sizes, whole(*a), whole(*b), range, out);
+            }
             plan::Kernel::Sum { x, out, size } => self.isa.run(rearrange::Sum {
                 size: *size,
                 x: whole(*x),
@@ -280,6 +291,15 @@ fn extent(step: &Step, lanes: usize) -> (usize, usize, usize) {
             let gemm = gemm_of(*ta, *tb, *size);
             let unit = gemm.chunk_rows(lanes) * gemm.n;
             (unit, gemm.m * gemm.n, 2 * gemm.k)
+        }
+        Some(plan::Kernel::Convolution { what, sizes, .. }) => {
+            let count = |shape: [usize; 4]| shape.iter().product::<usize>();
+            let (out, terms) = match what {
+                Contraction::Answer => (sizes.y(), sizes.filter()),
+                Contraction::Picture => (sizes.x(), sizes.filter()),
+                Contraction::Filter => (sizes.w(), sizes.batch * sizes.positions()),
+            };
+            (16, count(out), 2 * terms)
         }
         // Sixteen columns are a register or two; row sums are whole by themselves.
         Some(plan::Kernel::Sum {

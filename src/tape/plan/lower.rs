@@ -4,7 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::fuse::{Group, Operand, operand, reads, root};
 use super::memory::Memory;
-use super::{Index, Instruction, Kernel, Load, Pairwise, Plan, Pointwise, SlotId, SlotKind, Step};
+use super::{
+    Contraction, Index, Instruction, Kernel, Load, Pairwise, Plan, Pointwise, SlotId, SlotKind,
+    Step,
+};
 use crate::tape::op::Charges;
 use crate::tape::{Op, Tape, Var};
 
@@ -163,6 +166,13 @@ fn lower_kernel(tape: &Tape, v: Var, memory: &Memory) -> Kernel {
             [n, tape.shape(charges.y)[0], tape.shape(charges.x)[0], m]
         },
     };
+    let convolution = |what, a, b| Kernel::Convolution {
+        what,
+        a: slot(a),
+        b: slot(b),
+        out,
+        sizes: (tape.convolution(v)).expect("sizes that were checked while recording"),
+    };
     match &tape.node(v).op {
         &Op::Matmul { a, b, ta, tb } => Kernel::Matmul {
             a: slot(a),
@@ -172,6 +182,9 @@ fn lower_kernel(tape: &Tape, v: Var, memory: &Memory) -> Kernel {
             tb,
             size: [shape[0], tape.shape(a)[usize::from(!ta)], shape[1]],
         },
+        &Op::Conv2d { x, w, .. } => convolution(Contraction::Answer, x, w),
+        &Op::Conv2dInputGrad { y, w, .. } => convolution(Contraction::Picture, y, w),
+        &Op::Conv2dWeightGrad { x, y, .. } => convolution(Contraction::Filter, x, y),
         Op::Sum { x, axes } => {
             let from = tape.shape(*x);
             let product = |axes: &[usize]| axes.iter().product();

@@ -12,6 +12,7 @@ mod fuse;
 mod lower;
 mod memory;
 
+use super::convolution::Convolution;
 use super::op::{Map, Zip};
 use super::{Tape, Var};
 
@@ -82,6 +83,19 @@ pub enum Kernel {
         /// `[m, k, n]`.
         size: [usize; 3],
     },
+    /// Two of the three tensors of a trilinear form, contracted to the third; see [`super::convolution`].
+    Convolution {
+        /// Which one is `out`.
+        what: Contraction,
+        /// The first operand: `x`, or `y` for a picture.
+        a: SlotId,
+        /// The second operand: `w`, or `y` for a filter.
+        b: SlotId,
+        /// Result.
+        out: SlotId,
+        /// All sizes.
+        sizes: Convolution,
+    },
     /// `out[o, i] = Σ_r x[o, r, i]`.
     Sum {
         /// Summed values.
@@ -124,6 +138,17 @@ pub enum Kernel {
         /// `[N, N_y, N_x, m]`.
         size: [usize; 4],
     },
+}
+
+/// What a convolution kernel computes from the other two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contraction {
+    /// The answers `y`, from `x` and `w`.
+    Answer,
+    /// The pictures `x`, from `y` and `w`.
+    Picture,
+    /// The filters `w`, from `x` and `y`.
+    Filter,
 }
 
 /// Which sum over pairs.

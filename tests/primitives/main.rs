@@ -5,9 +5,13 @@
 //!
 //! A primitive without a case makes `every_primitive_has_a_case` fail.
 
+mod convolution;
+#[path = "../oracle/mod.rs"]
 mod oracle;
+#[path = "../support/mod.rs"]
 mod support;
 
+use convolution::Which;
 use coulomb_gan::exec::Backend;
 use coulomb_gan::numbers::Shape;
 use coulomb_gan::tape::op::Charges;
@@ -22,7 +26,7 @@ const ROUNDING: f64 = f32::EPSILON as f64 / 2.0;
 struct Trial {
     tape: Tape,
     numbers: Vec<(&'static str, Shape, Vec<f32>)>,
-    /// Output `y` by the oracle.
+    /// The one output by the oracle.
     expected: Vec<f64>,
     /// For each element the size of what is rounded on the way: `Σ |a| |b|` for a product of matrices.
     magnitude: Vec<f64>,
@@ -66,6 +70,13 @@ const CASES: &[Case] = &[
     ("max", max),
     ("min", min),
     ("matmul", matmul),
+    ("conv2d", |draw| convolutions(Which::Answer, draw)),
+    ("conv2d_input_grad", |draw| {
+        convolutions(Which::Picture, draw)
+    }),
+    ("conv2d_weight_grad", |draw| {
+        convolutions(Which::Filter, draw)
+    }),
     ("potential", potential),
     ("field", field),
     ("curvature", curvature),
@@ -155,7 +166,7 @@ impl Trial {
         self.check_rounded("reference", &self.run(&Backend::Reference)[0])
     }
 
-    /// Output `y` of two runs. Scratch memory starts as NaN, so an element that nobody writes shows up in
+    /// The output of two runs. Scratch memory starts as NaN, so an element that nobody writes shows up in
     /// the first; what the first leaves behind shows up in the second.
     fn run(&self, backend: &Backend) -> [Vec<f32>; 2] {
         let fresh = support::store(&self.numbers);
@@ -172,7 +183,7 @@ impl Trial {
                 let state = store.get("s").expect("the state");
                 assert!(same_bits(state.data(), expected), "the assigned state");
             }
-            program.read("y").to_vec()
+            program.read(&self.tape.outputs()[0].0).to_vec()
         })
     }
 
@@ -273,6 +284,23 @@ fn functions_of_two_numbers() {
 #[test]
 fn matrix_products() {
     check_on_random_sizes(&["matmul"], 32);
+}
+
+#[test]
+fn random_convolutions() {
+    let names = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad"];
+    check_on_random_sizes(&names, 48);
+}
+
+#[test]
+fn large_convolutions() {
+    for sizes in convolution::large() {
+        for which in [Which::Answer, Which::Picture, Which::Filter] {
+            let trial = convolution::trial(which, 5, &sizes);
+            let check = trial.check();
+            check.unwrap_or_else(|why| panic!("{which:?} of {sizes:?}: {why}"));
+        }
+    }
 }
 
 #[test]
@@ -583,6 +611,14 @@ fn matmul_trials(seed: u64, [m, k, n]: [usize; 3]) -> Vec<Trial> {
     };
     let combinations = [(false, false), (false, true), (true, false), (true, true)];
     combinations.map(|(ta, tb)| trial(ta, tb)).into()
+}
+
+fn convolutions(which: Which, draw: &Draw) -> Vec<Trial> {
+    vec![convolution::trial(
+        which,
+        draw.seed,
+        &convolution::sizes(draw),
+    )]
 }
 
 /// The oracle's formula for one point `a`, from `d`, `epsilon`, `a`, the charges, and a vector.
