@@ -5,7 +5,7 @@ mod support;
 
 use coulomb_gan::exec::{Backend, Store};
 use coulomb_gan::tape::plan::{Kernel, Plan, SlotKind};
-use coulomb_gan::tape::{Tape, Var};
+use coulomb_gan::tape::{Tape, Var, Window};
 
 /// A layer's forward pass: `elu(x Wᵀ + b)`.
 fn linear(t: &mut Tape, name: &str, x: Var, width: usize) -> (Var, [Var; 2]) {
@@ -120,6 +120,47 @@ fn adam_runs_with_the_product_that_makes_the_gradient() {
     let g = t.matmul(dy, true, x, false);
     adam(&mut t, "w", w, g);
     assert_eq!(Plan::new(&t).steps.len(), 1, "{}", t.explain());
+}
+
+/// Bias and activation of a convolution, its slope in the backward pass, and the update of its filters: all run
+/// with a convolution while its result is in the cache.
+#[test]
+fn pointwise_work_runs_with_its_convolution() {
+    let mut t = Tape::new();
+    let window = Window {
+        stride: [2; 2],
+        padding: [2; 2],
+    };
+    let mut h = t.input("x", [4, 3, 16, 16]);
+    let mut filters = vec![];
+    for (layer, [from, to]) in [[3, 8], [8, 16]].into_iter().enumerate() {
+        let w = t.state(&format!("{layer}.weight"), [to, from, 5, 5]);
+        let b = t.state(&format!("{layer}.bias"), [1, to, 1, 1]);
+        let answer = t.conv2d(h, w, window);
+        let shape = t.shape(answer).clone();
+        let bias = t.broadcast(b, shape);
+        let sum = t.add(answer, bias);
+        h = t.elu(sum);
+        filters.push(w);
+    }
+    let loss = t.mean_all(h);
+    let gradients = t.grad(loss, &filters);
+    for (layer, g) in gradients.into_iter().enumerate() {
+        adam(&mut t, &format!("adam.{layer}"), filters[layer], g);
+    }
+    t.output("loss", loss);
+    let plan = Plan::new(&t);
+    let convolutions = plan
+        .steps
+        .iter()
+        .filter(|step| matches!(step.kernel, Some(Kernel::Convolution { .. })));
+    let alone = convolutions.clone().filter(|step| step.pointwise.is_none());
+    assert_eq!(
+        (convolutions.count(), alone.count()),
+        (5, 0),
+        "{}",
+        t.explain()
+    );
 }
 
 #[test]

@@ -1,10 +1,8 @@
 //! Matrix products `C = A B`.
 //!
 //! Small and medium right factors (up to [`RESIDENT`] numbers, which fit the second-level cache) go through
-//! our own kernel: a tile of `C`, 4 rows by up to 4 registers, stays in registers while the kernel walks
-//! along `k`; at each `k` it loads one row of `B`, broadcasts four numbers of `A`, and does 16 fused
-//! multiply-adds. `A` is read in place, transposed or not; `B` is read in place if its rows are whole
-//! registers, else from a packed copy whose panels are.
+//! our own kernel: tiles of `C` of 4 rows by up to 4 registers (`tile`). `A` is read in place, transposed or
+//! not; `B` is read in place if its rows are whole registers, else from a packed copy whose panels are.
 //!
 //! Larger ones go to the `matrixmultiply` crate, which blocks for all cache levels (and allocates its packing
 //! buffers at each call).
@@ -13,12 +11,10 @@
 //! multiply-adds over `k`, in order, in whatever tile it lies; the library is called for chunks of rows that are
 //! the same for any number of threads.
 
-#![expect(
-    unsafe_code,
-    reason = "the innermost loop indexes without bounds checks, and matrixmultiply takes pointers"
-)]
+#![expect(unsafe_code, reason = "matrixmultiply takes pointers")]
 
 use super::lanes::{Kernel, Lanes};
+use super::tile::Tile;
 
 /// Right factors of up to this many numbers (512 KiB) are handled by our own kernel.
 const RESIDENT: usize = 128 * 1024;
@@ -204,14 +200,13 @@ impl Kernel for Rows<'_> {
                     out: &mut self.out[(row - self.rows.start) * n + column..],
                     out_row: n,
                     columns: (n - column).min(width * L::N),
+                    go_on: false,
                 };
-                match (self.rows.end - row, width) {
-                    (4.., 4) => tile.run::<L, 4, 4>(),
-                    (4.., 2) => tile.run::<L, 4, 2>(),
-                    (4.., _) => tile.run::<L, 4, 1>(),
-                    (rest, 4) => tile.rows::<L, 4>(rest),
-                    (rest, 2) => tile.rows::<L, 2>(rest),
-                    (rest, _) => tile.rows::<L, 1>(rest),
+                let rows = self.rows.end - row;
+                match width {
+                    4 => rows_of::<L, 4>(tile, rows),
+                    2 => rows_of::<L, 2>(tile, rows),
+                    _ => rows_of::<L, 1>(tile, rows),
                 }
             }
             column += width * L::N;
@@ -219,63 +214,13 @@ impl Kernel for Rows<'_> {
     }
 }
 
-/// One tile of `C`: where its operands start and how far apart their rows are.
-struct Tile<'a> {
-    k: usize,
-    a: &'a [f32],
-    a_row: usize,
-    a_step: usize,
-    b: &'a [f32],
-    b_start: usize,
-    /// From one register of columns to the next.
-    b_panel: usize,
-    b_step: usize,
-    out: &'a mut [f32],
-    out_row: usize,
-    /// How many columns are stored: fewer than the tile has at the right edge.
-    columns: usize,
-}
-
-impl Tile<'_> {
-    /// The last one to three rows.
-    #[inline(always)]
-    fn rows<L: Lanes, const WIDTH: usize>(self, rows: usize) {
-        match rows {
-            3 => self.run::<L, 3, WIDTH>(),
-            2 => self.run::<L, 2, WIDTH>(),
-            _ => self.run::<L, 1, WIDTH>(),
-        }
-    }
-
-    /// `ROWS × WIDTH` registers of `C`.
-    #[inline(always)]
-    fn run<L: Lanes, const ROWS: usize, const WIDTH: usize>(self) {
-        let last = self.k - 1;
-        assert!((ROWS - 1) * self.a_row + last * self.a_step < self.a.len());
-        let last_b = self.b_start + (WIDTH - 1) * self.b_panel + last * self.b_step;
-        assert!(last_b + L::N <= self.b.len());
-        let mut c = [[L::splat(0.0); WIDTH]; ROWS];
-        for l in 0..self.k {
-            let mut b = [L::splat(0.0); WIDTH];
-            for (j, b) in b.iter_mut().enumerate() {
-                let start = self.b_start + j * self.b_panel + l * self.b_step;
-                // SAFETY: j < WIDTH and l ≤ last, so the end is at most the one asserted before the loop.
-                *b = L::load(unsafe { self.b.get_unchecked(start..start + L::N) });
-            }
-            for (i, c) in c.iter_mut().enumerate() {
-                // SAFETY: i < ROWS and l ≤ last, so the index is at most the one asserted before the loop.
-                let a = unsafe { *self.a.get_unchecked(i * self.a_row + l * self.a_step) };
-                let a = L::splat(a);
-                for (c, &b) in c.iter_mut().zip(&b) {
-                    *c = a.mul_add(b, *c);
-                }
-            }
-        }
-        for (i, c) in c.iter().enumerate() {
-            let row = &mut self.out[i * self.out_row..][..self.columns];
-            for (out, c) in row.chunks_mut(L::N).zip(c) {
-                c.store_partial(out);
-            }
-        }
+/// A tile of up to [`TILE_ROWS`] rows.
+#[inline(always)]
+fn rows_of<L: Lanes, const WIDTH: usize>(tile: Tile, rows: usize) {
+    match rows {
+        4.. => tile.run::<L, 4, WIDTH>(),
+        3 => tile.run::<L, 3, WIDTH>(),
+        2 => tile.run::<L, 2, WIDTH>(),
+        _ => tile.run::<L, 1, WIDTH>(),
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Reading order: `crew` (how threads share a run), `program` (from a plan to tasks), `tasks` (and how
 //! they are cut), `lanes` (SIMD
-//! written once), then the kernels: `gemm`, `pointwise`, `pairwise`, `rearrange`. `slots` holds the memory
+//! written once), `tile` (the innermost loop of products), then the kernels: `gemm`, `convolution`,
+//! `pointwise`, `pairwise`, `rearrange`. `slots` holds the memory
 //! that threads share.
 //!
 //! The result is the same, bit for bit, for any number of threads: every element is computed by one
@@ -18,6 +19,7 @@ mod program;
 mod rearrange;
 mod slots;
 mod tasks;
+mod tile;
 
 pub use crew::Device;
 pub use lanes::Isa;

@@ -24,10 +24,29 @@ pub(super) fn scratch(program: &Pointwise) -> usize {
     (program.loads.len() + program.instructions.len()) * BLOCK
 }
 
-/// Runs a program on a range of its elements.
+/// Which elements of a program: ranges of one length, `stride` apart.
+#[derive(Debug, Clone)]
+pub(super) struct Pieces {
+    pub first: Range<usize>,
+    pub stride: usize,
+    pub count: usize,
+}
+
+impl Pieces {
+    /// One range.
+    pub fn one(range: Range<usize>) -> Self {
+        Self {
+            first: range,
+            stride: 0,
+            count: 1,
+        }
+    }
+}
+
+/// Runs a program on some of its elements.
 pub(super) struct Run<'a> {
     pub program: &'a Pointwise,
-    pub range: Range<usize>,
+    pub pieces: Pieces,
     pub slots: &'a Slots,
     /// This thread's registers, at least [`scratch`] numbers.
     pub registers: &'a mut [f32],
@@ -40,7 +59,6 @@ impl Kernel for Run<'_> {
         let Pointwise {
             loads,
             instructions,
-            stores,
             ..
         } = self.program;
         let (loaded, computed) = self.registers.split_at_mut(loads.len() * BLOCK);
@@ -56,54 +74,79 @@ impl Kernel for Run<'_> {
                 register.fill(*value as f32);
             }
         }
-        let mut start = self.range.start;
-        while start < self.range.end {
-            let count = BLOCK.min(self.range.end - start);
-            let lanes = count.next_multiple_of(L::N);
-            // What is loaded element by element is read where it is, unless a register would reach beyond it
-            // or it is stored again as it is.
-            let in_place = |r: usize| {
-                r < loads.len()
-                    && loads[r].index == Index::IDENTITY
-                    && lanes == count
-                    && stores.iter().all(|&(stored, _)| stored != r)
-            };
-            for (i, load) in loads.iter().enumerate() {
-                if !in_place(i) {
-                    let register = &mut self.registers[i * BLOCK..][..count];
-                    fill(register, load, start, self.slots);
-                }
-            }
-            for (i, instruction) in instructions.iter().enumerate() {
-                let at = (loads.len() + i) * BLOCK;
-                let (before, out) = self.registers.split_at_mut(at);
-                let out = &mut out[..lanes];
-                let register = |r: usize| {
-                    if in_place(r) {
-                        // SAFETY: nobody else writes these elements during this task, and this thread not before
-                        // the stores below, when this borrow has ended.
-                        unsafe { self.slots.read(loads[r].slot, start..start + count) }
-                    } else {
-                        &before[r * BLOCK..][..lanes]
-                    }
-                };
-                match *instruction {
-                    Instruction::Constant(_) => {}
-                    Instruction::Map(map, x) => apply_map::<L>(map, register(x), out),
-                    Instruction::Zip(zip, a, b) => {
-                        apply_zip::<L>(zip, register(a), register(b), out);
-                    }
-                }
-            }
-            for &(register, slot) in stores {
-                // SAFETY: elements `start..start + count` of this program's stores belong to this thread: ranges
-                // are disjoint between threads, a stored slot is otherwise only loaded with the identity index,
-                // i.e. by this thread for the same elements, and those borrows have ended.
-                let out = unsafe { self.slots.write(slot, start..start + count) };
-                out.copy_from_slice(&self.registers[register * BLOCK..][..count]);
-            }
-            start += count;
+        let Pieces {
+            first,
+            stride,
+            count,
+        } = self.pieces;
+        for piece in 0..count {
+            let range = first.start + piece * stride..first.end + piece * stride;
+            run_range::<L>(self.program, range, self.slots, self.registers);
         }
+    }
+}
+
+/// Runs a program on neighbouring elements; the registers that are the same for all are filled.
+#[inline(always)]
+fn run_range<L: Lanes>(
+    program: &Pointwise,
+    range: Range<usize>,
+    slots: &Slots,
+    registers: &mut [f32],
+) {
+    let Pointwise {
+        loads,
+        instructions,
+        stores,
+        ..
+    } = program;
+    let mut start = range.start;
+    while start < range.end {
+        let count = BLOCK.min(range.end - start);
+        let lanes = count.next_multiple_of(L::N);
+        // What is loaded element by element is read where it is, unless a register would reach beyond it
+        // or it is stored again as it is.
+        let in_place = |r: usize| {
+            r < loads.len()
+                && loads[r].index == Index::IDENTITY
+                && lanes == count
+                && stores.iter().all(|&(stored, _)| stored != r)
+        };
+        for (i, load) in loads.iter().enumerate() {
+            if !in_place(i) {
+                let register = &mut registers[i * BLOCK..][..count];
+                fill(register, load, start, slots);
+            }
+        }
+        for (i, instruction) in instructions.iter().enumerate() {
+            let at = (loads.len() + i) * BLOCK;
+            let (before, out) = registers.split_at_mut(at);
+            let out = &mut out[..lanes];
+            let register = |r: usize| {
+                if in_place(r) {
+                    // SAFETY: nobody else writes these elements during this task, and this thread not before
+                    // the stores below, when this borrow has ended.
+                    unsafe { slots.read(loads[r].slot, start..start + count) }
+                } else {
+                    &before[r * BLOCK..][..lanes]
+                }
+            };
+            match *instruction {
+                Instruction::Constant(_) => {}
+                Instruction::Map(map, x) => apply_map::<L>(map, register(x), out),
+                Instruction::Zip(zip, a, b) => {
+                    apply_zip::<L>(zip, register(a), register(b), out);
+                }
+            }
+        }
+        for &(register, slot) in stores {
+            // SAFETY: elements `start..start + count` of this program's stores belong to this thread: ranges
+            // are disjoint between threads, a stored slot is otherwise only loaded with the identity index,
+            // i.e. by this thread for the same elements, and those borrows have ended.
+            let out = unsafe { slots.write(slot, start..start + count) };
+            out.copy_from_slice(&registers[register * BLOCK..][..count]);
+        }
+        start += count;
     }
 }
 

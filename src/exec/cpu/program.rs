@@ -3,9 +3,8 @@
 use std::sync::Mutex;
 
 use super::crew::{Board, Device};
-use super::pointwise;
 use super::slots::Slots;
-use super::tasks::{Shared, Task, lanes_of, packing};
+use super::tasks::{Shared, Task, Workspace, lanes_of, packing};
 use crate::exec::buffer::Buffer;
 use crate::exec::{Store, bind_states};
 use crate::numbers::Result;
@@ -24,8 +23,8 @@ pub struct Program {
     states: Vec<(SlotId, usize)>,
     slots: Slots,
     board: Board,
-    /// Pointwise registers, one set per thread.
-    registers: Vec<Mutex<Buffer>>,
+    /// One per thread.
+    workspaces: Vec<Mutex<Workspace>>,
 }
 
 impl Program {
@@ -56,10 +55,8 @@ impl Program {
             tasks.push(Task::Step(i));
         }
         buffers.push(Buffer::filled(packed, f32::NAN));
-        let programs = plan.steps.iter().filter_map(|s| s.pointwise.as_ref());
-        let scratch = programs.map(pointwise::scratch).max().unwrap_or(0);
-        let registers = (0..device.threads())
-            .map(|_| Mutex::new(Buffer::filled(scratch, 0.0)))
+        let workspaces = (0..device.threads())
+            .map(|_| Mutex::new(Workspace::new(&plan.steps, lanes)))
             .collect();
         Ok(Self {
             device: device.clone(),
@@ -69,7 +66,7 @@ impl Program {
             buffers,
             states,
             slots: Slots::default(),
-            registers,
+            workspaces,
         })
     }
 
@@ -103,12 +100,12 @@ impl Program {
             slots: &self.slots,
             pack: self.plan.slots.len(),
         };
-        let (tasks, registers) = (&self.tasks, &self.registers);
+        let (tasks, workspaces) = (&self.tasks, &self.workspaces);
         self.device.broadcast(&mut self.board, |place| {
-            let registers = registers[place.index].lock();
-            let mut registers = registers.unwrap_or_else(std::sync::PoisonError::into_inner);
+            let workspace = workspaces[place.index].lock();
+            let mut workspace = workspace.unwrap_or_else(std::sync::PoisonError::into_inner);
             for (number, task) in tasks.iter().enumerate() {
-                shared.run(number, task, place, &mut registers);
+                shared.run(number, task, place, &mut workspace);
             }
         });
     }

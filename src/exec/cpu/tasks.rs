@@ -13,14 +13,17 @@
 
 use std::ops::Range;
 
-use super::convolution;
+use super::convolution::{
+    self, Chunk, Cut, Filters, Need, PackAnswers, PackFilters, Product, Products, Scratch,
+};
 use super::crew::Place;
 use super::gemm::{self, Gemm, Right};
 use super::lanes::{Isa, Kernel, Lanes};
 use super::pairwise::{self, Geometry};
-use super::pointwise::{self, BLOCK};
+use super::pointwise::{self, BLOCK, Pieces};
 use super::rearrange;
 use super::slots::Slots;
+use crate::exec::buffer::Buffer;
 use crate::tape::plan::{self, Contraction, Pairwise, SlotId, Step};
 
 /// A chunk is about this many floating-point operations, two or three microseconds: long enough that taking it
@@ -33,7 +36,33 @@ const CHUNK: usize = 1 << 18;
 pub(super) enum Task {
     PackMatrix(usize, Gemm),
     PackCharges(usize, Geometry),
+    PackConvolution(usize),
     Step(usize),
+}
+
+/// What one thread needs for itself.
+#[derive(Debug)]
+pub(super) struct Workspace {
+    registers: Buffer,
+    convolution: Scratch,
+}
+
+impl Workspace {
+    /// Enough for all of `steps`.
+    pub fn new(steps: &[Step], lanes: usize) -> Self {
+        let programs = steps.iter().filter_map(|step| step.pointwise.as_ref());
+        let registers = programs.map(pointwise::scratch).max().unwrap_or(0);
+        let needs = steps.iter().filter_map(|step| match &step.kernel {
+            Some(plan::Kernel::Convolution { what, sizes, .. }) => {
+                Some(convolution::need(*what, sizes, lanes))
+            }
+            _ => None,
+        });
+        Self {
+            registers: Buffer::filled(registers, 0.0),
+            convolution: needs.fold(Need::default(), Need::max).allocate(),
+        }
+    }
 }
 
 /// Numbers per register of an instruction set.
@@ -57,6 +86,10 @@ pub(super) fn packing(i: usize, step: &Step, lanes: usize) -> Option<(Task, usiz
                 Right::Packed(count) if count > 0 => Some((Task::PackMatrix(i, gemm), count)),
                 _ => None,
             }
+        }
+        plan::Kernel::Convolution { what, sizes, .. } => {
+            let count = convolution::packed(*what, sizes, lanes);
+            (count > 0).then_some((Task::PackConvolution(i), count))
         }
         plan::Kernel::Pairwise { size, .. } => {
             let geometry = geometry_of(*size);
@@ -110,7 +143,7 @@ impl Shared<'_> {
     }
 
     /// This thread's chunks of a task.
-    pub fn run(&self, number: usize, task: &Task, place: Place, registers: &mut [f32]) {
+    pub fn run(&self, number: usize, task: &Task, place: Place, workspace: &mut Workspace) {
         let lanes = lanes_of(self.isa);
         match *task {
             Task::PackMatrix(step, gemm) => {
@@ -125,13 +158,27 @@ impl Shared<'_> {
                     self.pack_charges(step, geometry, panel..panel + 1);
                 });
             }
+            Task::PackConvolution(step) => {
+                let Some(plan::Kernel::Convolution { what, sizes, .. }) = &self.steps[step].kernel
+                else {
+                    unreachable!("only convolutions pack filters and answers");
+                };
+                let parts = convolution::packing_parts(*what, sizes, lanes);
+                place.work_on(number, parts, |part| self.pack_convolution(step, part));
+            }
             Task::Step(step) => {
                 let step = &self.steps[step];
+                if let Some(plan::Kernel::Convolution { what, sizes, .. }) = &step.kernel {
+                    let cut = Cut::new(*what, sizes, lanes);
+                    return place.work_on(number, cut.chunks(), |chunk| {
+                        self.convolution(step, &cut, cut.chunk(chunk), workspace);
+                    });
+                }
                 let (unit, count, cost) = extent(step, lanes);
                 let size = (CHUNK / (unit * cost)).max(1) * unit;
                 place.work_on(number, count.div_ceil(size), |chunk| {
                     let range = chunk * size..count.min((chunk + 1) * size);
-                    self.step(step, range, registers);
+                    self.step(step, range, &mut workspace.registers);
                 });
             }
         }
@@ -184,9 +231,87 @@ impl Shared<'_> {
         if let Some(program) = &step.pointwise {
             self.isa.run(pointwise::Run {
                 program,
-                range,
+                pieces: Pieces::one(range),
                 slots: self.slots,
                 registers,
+            });
+        }
+    }
+
+    fn pack_convolution(&self, step: usize, part: usize) {
+        let Some(plan::Kernel::Convolution { what, b, sizes, .. }) = &self.steps[step].kernel
+        else {
+            unreachable!("only convolutions pack filters and answers");
+        };
+        let range = convolution::packing_part(*what, sizes, lanes_of(self.isa), part);
+        // SAFETY: packing only reads operands of its step, and each chunk writes its own part.
+        let (b, out) = unsafe { (self.whole(*b), self.mine(self.pack, range)) };
+        match what {
+            Contraction::Filter => self.isa.run(PackAnswers {
+                c: *sizes,
+                y: b,
+                part,
+                out,
+            }),
+            _ => PackFilters {
+                product: Product::new(*what, sizes),
+                w: b,
+                part,
+                out,
+            }
+            .run(),
+        }
+    }
+
+    /// A chunk of a convolution, then the pointwise work on it.
+    fn convolution(&self, step: &Step, cut: &Cut, chunk: Chunk, workspace: &mut Workspace) {
+        let Some(plan::Kernel::Convolution {
+            what,
+            a,
+            out,
+            sizes,
+            ..
+        }) = &step.kernel
+        else {
+            unreachable!("called for convolutions");
+        };
+        // SAFETY: a kernel's operands, and the packing buffer after packing, are not written by its step.
+        let (a, packed) = unsafe { (self.whole(*a), self.whole(self.pack)) };
+        let pieces = Pieces {
+            first: cut.piece(&chunk, chunk.outer.start),
+            stride: cut.stride(),
+            count: chunk.outer.len(),
+        };
+        let scratch = &mut workspace.convolution;
+        let mine = |outer| {
+            // SAFETY: pieces of different pictures or filters, and of different chunks, are disjoint; the kernels
+            // let go of a piece before they ask for another one.
+            unsafe { self.mine(*out, cut.piece(&chunk, outer)) }
+        };
+        match what {
+            Contraction::Filter => self.isa.run(Filters {
+                c: *sizes,
+                x: a,
+                packed,
+                chunk: chunk.clone(),
+                scratch,
+                piece: mine,
+            }),
+            _ => self.isa.run(Products {
+                product: Product::new(*what, sizes),
+                source: a,
+                packed,
+                chunk: chunk.clone(),
+                scratch,
+                piece: mine,
+            }),
+        }
+        if let Some(program) = &step.pointwise {
+            self.isa.run(pointwise::Run {
+                program,
+                pieces,
+                slots: self.slots,
+                registers: &mut workspace.registers,
             });
         }
     }
@@ -222,16 +347,7 @@ impl Shared<'_> {
                     out: mine(*out, range),
                 });
             }
-            plan::Kernel::Convolution {
-                what,
-                a,
-                b,
-                out,
-                sizes,
-            } => {
-                let out = mine(*out, range.clone());
-                convolution::contract(*what, sizes, whole(*a), whole(*b), range, out);
-            }
+            plan::Kernel::Convolution { .. } => unreachable!("cut by `Cut`"),
             plan::Kernel::Sum { x, out, size } => self.isa.run(rearrange::Sum {
                 size: *size,
                 x: whole(*x),
@@ -292,15 +408,7 @@ fn extent(step: &Step, lanes: usize) -> (usize, usize, usize) {
             let unit = gemm.chunk_rows(lanes) * gemm.n;
             (unit, gemm.m * gemm.n, 2 * gemm.k)
         }
-        Some(plan::Kernel::Convolution { what, sizes, .. }) => {
-            let count = |shape: [usize; 4]| shape.iter().product::<usize>();
-            let (out, terms) = match what {
-                Contraction::Answer => (sizes.y(), sizes.filter()),
-                Contraction::Picture => (sizes.x(), sizes.filter()),
-                Contraction::Filter => (sizes.w(), sizes.batch * sizes.positions()),
-            };
-            (16, count(out), 2 * terms)
-        }
+        Some(plan::Kernel::Convolution { .. }) => unreachable!("cut by `Cut`"),
         // Sixteen columns are a register or two; row sums are whole by themselves.
         Some(plan::Kernel::Sum {
             size: [o, r, 1], ..
