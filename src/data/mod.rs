@@ -1,5 +1,21 @@
 //! Floor 5: the data sets a Coulomb GAN learns from.
+//!
+//! [`mixture`] is points in the plane. Everything else is pictures: [`open()`] recognises what is at a path,
+//! decodes it once into a cache and maps that into memory; [`loader`] hands out its batches.
 
+mod cache;
+pub mod cifar;
+pub mod decode;
+mod folder;
+pub mod loader;
+mod lsun;
 pub mod mixture;
+pub mod open;
+pub mod pictures;
 
+pub use cache::Skipped;
+pub use decode::Crop;
+pub use loader::Loader;
 pub use mixture::Mixture;
+pub use open::{Opened, Options, open};
+pub use pictures::Pictures;

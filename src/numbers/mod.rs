@@ -4,6 +4,7 @@
 
 pub mod atomic;
 pub mod error;
+pub mod hash;
 pub mod npy;
 pub mod rng;
 pub mod shape;
