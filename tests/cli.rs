@@ -205,6 +205,13 @@ fn nonsense_is_refused_in_one_sentence() {
     refuse(&["--threads", "0"], "--threads");
     refuse(&["--seed", "-1"], "--seed");
     refuse(&["--data", "pictures"], "--data pictures");
+    refuse(&["--schedule", "linear"], "--schedule linear");
+    refuse(&["--patience", "3"], "--schedule plateau");
+    refuse(
+        &["--schedule", "exponential", "--patience", "3"],
+        "--schedule plateau",
+    );
+    refuse(&["--schedule", "plateau", "--patience", "0"], "--patience");
     refuse(&["--backend", "gpu"], "--backend");
     refuse(&["--backend", "abacus"], "abacus");
     let message = refusal("train", &["--out", text(&used)], 2);

@@ -34,6 +34,7 @@ fn config(steps: u64) -> Config {
         average: 0.9,
         checkpoint_every: 7,
         sample_every: 5,
+        plateau_patience: None,
     }
 }
 
@@ -68,6 +69,39 @@ fn a_resumed_run_ends_with_the_same_bytes_as_a_straight_one() {
     run_to_the_end(&run, &mut trainer, &resumed);
     let resumed = std::fs::read(checkpoint::newest(&run).unwrap()).unwrap();
     assert!(straight == resumed, "the two checkpoints differ");
+}
+
+#[test]
+fn a_plateau_schedule_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let backend = Backend::cpu(Some(2)).unwrap();
+    // One look is enough patience, and the looks of so short a run rarely get better: the rates fall early.
+    let config = |steps| Config {
+        plateau_patience: Some(1),
+        sample_every: 3,
+        ..config(steps)
+    };
+    let straight = train(&folder.path().join("straight"), &config(20), &backend);
+    let state = TensorFile::parse(&straight).unwrap().metadata["plateau"].clone();
+    assert!(state.ends_with(" true"), "{state}");
+    let rates = |run: &str| {
+        let csv = std::fs::read_to_string(folder.path().join(run).join("metrics.csv")).unwrap();
+        let last = csv.lines().last().unwrap().to_owned();
+        last.split(',').skip(7).take(2).map(String::from).collect()
+    };
+    let last: Vec<String> = rates("straight");
+    assert_eq!(last, ["3.000000e-4", "1.000000e-4"]);
+
+    for half in [1, 4, 13] {
+        let halves = folder.path().join(half.to_string());
+        train(&halves, &config(half), &backend);
+        let (run, _) = RunDir::open(&halves).unwrap();
+        let mut trainer = Trainer::new(&config(20), &backend).unwrap();
+        trainer.load(&checkpoint::newest(&run).unwrap()).unwrap();
+        run_to_the_end(&run, &mut trainer, &config(20));
+        let resumed = std::fs::read(checkpoint::newest(&run).unwrap()).unwrap();
+        assert!(straight == resumed, "resumed at {half}");
+    }
 }
 
 #[test]

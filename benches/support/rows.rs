@@ -15,7 +15,7 @@ use coulomb_gan::optim::Adam;
 use coulomb_gan::tape::explain::Cost;
 use coulomb_gan::tape::plan::Plan;
 use coulomb_gan::tape::{Op, Tape, Var};
-use coulomb_gan::train::model::{Model, POINT};
+use coulomb_gan::train::model::Model;
 use coulomb_gan::train::presets::preset;
 
 /// One line of the table, once per crew of threads.
@@ -498,7 +498,7 @@ fn mixture_step() -> Row {
     let data = Mixture::new(config.seed);
     let batch = |step| {
         let mut z = vec![0.0; config.batch_size * config.z_dim];
-        let mut y = vec![0.0; config.batch_size * POINT];
+        let mut y = vec![0.0; config.batch_size * 2];
         rng::fill_normal(&mut rng::stream(config.seed, "latents", step), &mut z);
         data.fill_batch(&mut rng::stream(config.seed, "batch", step), &mut y);
         (z, y)

@@ -4,25 +4,23 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use coulomb_gan::data::mixture;
-use coulomb_gan::metrics::ModeReport;
 use coulomb_gan::numbers::{Error, Result};
 use coulomb_gan::train::console::{self, print};
 use coulomb_gan::train::flags::{unsigned, whole};
-use coulomb_gan::train::report::SAMPLES;
+use coulomb_gan::train::subject::{self, Report};
 use coulomb_gan::train::trained::Trained;
 use serde::Serialize;
 
-/// Judge the samples of a trained run: modes covered, shares, spread.
+/// Judge the samples of a trained run, as its end did.
 #[derive(Parser)]
 #[command(version, allow_negative_numbers = true)]
 struct Args {
     /// The run's folder
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
-    /// How many samples
-    #[arg(long, value_name = "N", default_value_t = SAMPLES as i64)]
-    count: i64,
+    /// How many samples [default: as many as at the end of the run]
+    #[arg(long, value_name = "N")]
+    count: Option<i64>,
     /// Which samples [default: the run's seed]
     #[arg(long, value_name = "N")]
     seed: Option<i64>,
@@ -44,17 +42,20 @@ struct Judgement<'a> {
     step: u64,
     seed: u64,
     #[serde(flatten)]
-    report: ModeReport,
+    report: Report,
 }
 
 fn run(args: &Args) -> Result<ExitCode> {
     let threads = args.threads.map(|n| whole("threads", n, 1, 1024));
-    let count = whole("count", args.count, 1, 10_000_000)?;
+    let count = args.count.map(|n| whole("count", n, 1, 10_000_000));
+    let count = count.transpose()?;
     let seed = args.seed.map(|n| unsigned("seed", n)).transpose()?;
     let mut trained = Trained::open(&args.run, args.backend.as_deref(), threads.transpose()?)?;
     let seed = seed.unwrap_or(trained.config().seed);
-    let samples = trained.draw(seed, count);
-    let report = ModeReport::new(&samples, &mixture::means(), mixture::STD);
+    let subject = subject::open(trained.config())?;
+    let count = count.unwrap_or_else(|| subject::samples(trained.config()));
+    let samples = trained.source().draw(seed, count)?;
+    let report = subject.judge(&samples)?;
     if args.json {
         let judgement = Judgement {
             preset: &trained.config().preset,

@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use coulomb_gan::figures::{self, WINDOW, scatter};
 use coulomb_gan::numbers::{Error, Result, npy};
 use coulomb_gan::train::console::{self, print};
 use coulomb_gan::train::flags::{unsigned, whole};
-use coulomb_gan::train::report::points_tensor;
+use coulomb_gan::train::subject::{self, Form};
 use coulomb_gan::train::trained::Trained;
 
 /// Draw samples from a trained run.
@@ -44,62 +43,34 @@ struct Args {
 }
 
 /// What `--out` asks for.
-enum Form {
-    Array,
-    Picture,
-    Folder,
-}
-
-impl Form {
-    fn of(out: &Path) -> Result<Self> {
-        match out.extension().and_then(|e| e.to_str()) {
-            _ if out.is_dir() => Ok(Self::Folder),
-            Some("npy") => Ok(Self::Array),
-            Some("png") => Ok(Self::Picture),
-            Some(other) => Err(Error::usage(format!(
-                "--out cannot be a .{other} file; name a .npy file, a .png file or a folder"
-            ))),
-            None => Ok(Self::Folder),
-        }
+fn form(out: &Path) -> Result<Form> {
+    match out.extension().and_then(|e| e.to_str()) {
+        _ if out.is_dir() => Ok(Form::Folder),
+        Some("npy") => Ok(Form::Array),
+        Some("png") => Ok(Form::Picture),
+        Some(other) => Err(Error::usage(format!(
+            "--out cannot be a .{other} file; name a .npy file, a .png file or a folder"
+        ))),
+        None => Ok(Form::Folder),
     }
 }
 
 fn run(args: &Args) -> Result<ExitCode> {
     let threads = args.threads.map(|n| whole("threads", n, 1, 1024));
     let count = whole("count", args.count, 1, 10_000_000)?;
-    let form = Form::of(&args.out)?;
+    let form = form(&args.out)?;
     let mut trained = Trained::open(&args.run, args.backend.as_deref(), threads.transpose()?)?;
-    let points = match &args.latents {
-        None => trained.draw(seed(args.seed, &trained)?, count),
-        Some(file) => trained
-            .at(&npy::read(file)?)
-            .map_err(|e| Error::failure(format!("cannot use {}: {e}", file.display())))?,
-    };
-    let write_npy = |path: &Path| npy::write(path, &points_tensor(&points)?);
-    let write_png = |path: &Path| {
-        let data = trained.data();
-        let real = &data.points()[..points.len().min(data.points().len())];
-        let picture = scatter::scatter(real, &points, WINDOW, ["real", "generated"]);
-        figures::write_png(path, &picture)
-    };
-    let out = &args.out;
-    let written = match form {
-        Form::Array => {
-            write_npy(out)?;
-            vec![out.clone()]
+    let samples = match &args.latents {
+        None => {
+            let seed = seed(args.seed, &trained)?;
+            trained.source().draw(seed, count)?
         }
-        Form::Picture => {
-            write_png(out)?;
-            vec![out.clone()]
-        }
-        Form::Folder => {
-            std::fs::create_dir_all(out).map_err(|e| Error::io("create", out, &e))?;
-            let (array, picture) = (out.join("samples.npy"), out.join("samples.png"));
-            write_npy(&array)?;
-            write_png(&picture)?;
-            vec![array, picture]
+        Some(file) => {
+            let samples = trained.source().at(&npy::read(file)?);
+            samples.map_err(|e| Error::failure(format!("cannot use {}: {e}", file.display())))?
         }
     };
+    let written = subject::write_samples(trained.config(), &samples, form, &args.out)?;
     for path in written {
         print(&path.display().to_string())?;
     }

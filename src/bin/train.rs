@@ -12,7 +12,7 @@ use coulomb_gan::train::model::Model;
 use coulomb_gan::train::presets::{PRESETS, preset};
 use coulomb_gan::train::progress::Progress;
 use coulomb_gan::train::trainer::Trainer;
-use coulomb_gan::train::{Config, RunDir, checkpoint, report};
+use coulomb_gan::train::{Config, RunDir, checkpoint};
 
 /// Train a Coulomb GAN. Without options: 25 Gaussians in the plane, a minute or two, pictures at the end.
 #[derive(Parser)]
@@ -77,6 +77,12 @@ struct Hyper {
     /// Final learning rates as a share of the first
     #[arg(long, value_name = "X")]
     lr_final: Option<f64>,
+    /// How learning rates fall: exponential, or plateau (to a tenth, once the samples get no better)
+    #[arg(long, value_name = "NAME")]
+    schedule: Option<String>,
+    /// Looks (see --sample-every) without a better one that make a plateau [default: 10]
+    #[arg(long, value_name = "N")]
+    patience: Option<i64>,
     /// Steps until rates and epsilon are final [default: --steps]
     #[arg(long, value_name = "N")]
     decay_steps: Option<i64>,
@@ -152,8 +158,31 @@ impl Args {
         if let Some(backend) = &self.backend {
             c.backend.clone_from(backend);
         }
+        c.plateau_patience = self.patience(c.plateau_patience)?;
         self.override_running(&mut c)?;
         Ok(c)
+    }
+
+    /// The patience of the plateau schedule, if that is asked for; the preset has `preset`.
+    fn patience(&self, preset: Option<u32>) -> Result<Option<u32>> {
+        let plateau = match self.hyper.schedule.as_deref() {
+            None => preset.is_some(),
+            Some("plateau") => true,
+            Some("exponential") => false,
+            Some(other) => {
+                return Err(Error::usage(format!(
+                    "there is no --schedule {other}; use exponential or plateau"
+                )));
+            }
+        };
+        let patience = self.hyper.patience.map(|n| unsigned("patience", n));
+        match (plateau, patience.transpose()?) {
+            (false, None) => Ok(None),
+            (false, Some(_)) => Err(Error::usage(
+                "--patience is of no use without --schedule plateau; leave it out or add that",
+            )),
+            (true, patience) => Ok(Some(patience.or(preset).unwrap_or(10))),
+        }
     }
 
     /// What may also change when a run goes on.
@@ -219,7 +248,7 @@ fn run(args: &Args) -> Result<ExitCode> {
                     run.path().display()
                 )));
             }
-            run.rewind_metrics(trainer.step())?;
+            run.rewind_metrics(&trainer.metrics_head(), trainer.step())?;
             run.write_config(&config)?;
             run
         }
@@ -259,7 +288,7 @@ fn train(
         );
         return Ok(ExitCode::from(code));
     }
-    let (judgement, files) = report::finish(run, config, backend, trainer)?;
+    let (judgement, files) = trainer.finish(run, backend)?;
     print(&judgement.to_string())?;
     for file in files {
         print(&file.display().to_string())?;

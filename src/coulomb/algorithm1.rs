@@ -4,7 +4,7 @@
 //! Losses are means as in Eqs. (9) and (10), where the listing of Algorithm 1 sums: with Adam only its ε and
 //! the weight decay notice the factor.
 
-use super::potential::{Charges, potential};
+use super::potential::{Charges, potential, rows};
 use crate::nn::Network;
 use crate::optim::{Adam, average};
 use crate::tape::{Tape, Var};
@@ -32,20 +32,22 @@ pub struct Algorithm1<'a> {
 }
 
 impl Algorithm1<'_> {
-    /// Records a step on minibatches of `batch` latents of `z_dim` numbers and `batch` real points of `m`.
+    /// Records a step on minibatches of `batch` latents of `z_dim` numbers and `batch` real points of the shape
+    /// `point`: `G` maps `[batch, z_dim]` to `[batch, point...]`, and `D` that to `[batch, 1]`. As charges, points
+    /// are rows of as many numbers as they have.
     ///
     /// Inputs: `z`, `y`, `epsilon`, those of the two [`Adam`]s, and with a ball the noise `ball_x`, `ball_y`.
     /// Outputs: `loss_d`, `loss_g`.
-    pub fn record(&self, t: &mut Tape, batch: usize, z_dim: usize, m: usize) {
+    pub fn record(&self, t: &mut Tape, batch: usize, z_dim: usize, point: &[usize]) {
         let z = t.input("z", [batch, z_dim]);
-        let y = t.input("y", [batch, m]);
+        let y = t.input("y", [&[batch], point].concat());
         let epsilon = t.input("epsilon", [1]);
         let x = self.generator.record(t, z);
         let charges = Charges {
             d: self.d,
             epsilon,
-            y,
-            x,
+            y: rows(t, y),
+            x: rows(t, x),
         };
 
         // The discriminator learns the potential of this minibatch where its points are, Eq. (9), ...
@@ -53,6 +55,7 @@ impl Algorithm1<'_> {
         let a_x = t.stop_gradient(a_x);
         let d_y = self.discriminator.record(t, a_y);
         let (phi_x, phi_y) = t.layer("potential", |t| {
+            let (a_x, a_y) = (rows(t, a_x), rows(t, a_y));
             (potential(t, &charges, a_x), potential(t, &charges, a_y))
         });
         // ... and the generator climbs what the discriminator has learnt, Eq. (10). Without a ball both look at

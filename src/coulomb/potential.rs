@@ -31,6 +31,13 @@ impl Charges {
     }
 }
 
+/// Points of any shape, `[N, ...]`, as rows `[N, m]`: what charges and the places they act on have to be.
+pub fn rows(t: &mut Tape, points: Var) -> Var {
+    let shape = t.shape(points);
+    let (n, m) = (shape[0], shape[1..].iter().product());
+    t.reshape(points, [n, m])
+}
+
 /// `Φ̂(a_i) = 1/N_y Σ_j k(a_i, y_j) − 1/N_x Σ_j k(a_i, x_j)`, Eqs. (8), (32), shape `[N]` for `a` of `[N, m]`.
 /// Terms of a point with itself are included, as in the paper.
 pub fn potential(t: &mut Tape, charges: &Charges, a: Var) -> Var {

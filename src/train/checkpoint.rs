@@ -1,8 +1,9 @@
 //! The complete state of a run in one safetensors file.
 //!
 //! Networks have PyTorch's names and layouts (`generator.0.weight`, `[out, in]`); Adam's moments are
-//! `adam.g.m.0.weight` and so on. The metadata holds `format`, `preset`, `seed` and `step`; every random
-//! draw is a function of seed and step, so there is nothing else to save.
+//! `adam.g.m.0.weight` and so on. The metadata holds `format`, `preset`, `seed` and `step`, and `plateau` where
+//! the learning rates wait for one; every random draw is a function of seed and step, so there is nothing else
+//! to save.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,31 +14,41 @@ use crate::exec::Store;
 use crate::numbers::atomic::write_atomically;
 use crate::numbers::tensor_file::TensorFile;
 use crate::numbers::{Error, Result};
+use crate::optim::schedule::Plateau;
 
 /// The version of names and metadata; files of another version are refused.
 const FORMAT: &str = "coulomb-gan 1";
 
-/// Writes the state at `step` and then points `latest` at it; whatever happens in between, `latest` names a
+/// What a checkpoint holds beside tensors.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Facts {
+    /// Steps done.
+    pub step: u64,
+    /// Where the learning rates are, unless they are a function of the step.
+    pub plateau: Option<Plateau>,
+}
+
+/// Writes the state of a run and then points `latest` at it; whatever happens in between, `latest` names a
 /// complete file. Returns the file.
 ///
 /// # Errors
 /// If the files cannot be written.
-pub fn save(run: &RunDir, config: &Config, step: u64, store: &Store) -> Result<PathBuf> {
+pub fn save(run: &RunDir, config: &Config, facts: Facts, store: &Store) -> Result<PathBuf> {
     let mut file = TensorFile::default();
     for name in store.names() {
         if let Some(tensor) = store.get(name) {
             file.tensors.insert(name.into(), tensor);
         }
     }
-    let facts = [
-        ("format", FORMAT.to_owned()),
-        ("preset", config.preset.clone()),
-        ("seed", config.seed.to_string()),
-        ("step", step.to_string()),
-    ];
-    let facts = facts.map(|(key, value)| (key.to_owned(), value));
-    file.metadata = facts.into_iter().collect();
-    let name = format!("step-{step:09}.safetensors");
+    let mut add = |key: &str, value: String| file.metadata.insert(key.into(), value);
+    add("format", FORMAT.to_owned());
+    add("preset", config.preset.clone());
+    add("seed", config.seed.to_string());
+    add("step", facts.step.to_string());
+    if let Some(plateau) = facts.plateau {
+        add("plateau", plateau.state());
+    }
+    let name = format!("step-{:09}.safetensors", facts.step);
     let path = run.file("checkpoints").join(&name);
     file.write(&path)?;
     write_atomically(&run.file("checkpoints/latest"), |w| {
@@ -72,11 +83,11 @@ pub fn newest(run: &RunDir) -> Result<PathBuf> {
 }
 
 /// Reads `path` into `store`, which already holds a tensor of the right shape under every expected name.
-/// Returns the step.
+/// Returns the facts.
 ///
 /// # Errors
 /// If the file is damaged, comes from another program, another run, or another architecture.
-pub fn load(path: &Path, config: &Config, store: &mut Store) -> Result<u64> {
+pub fn load(path: &Path, config: &Config, store: &mut Store) -> Result<Facts> {
     let file = TensorFile::read(path)?;
     let refuse = |why: String| Error::failure(format!("{} {why}", path.display()));
     match file.metadata.get("format").map(String::as_str) {
@@ -95,6 +106,16 @@ pub fn load(path: &Path, config: &Config, store: &mut Store) -> Result<u64> {
     let step = file.metadata.get("step").and_then(|s| s.parse().ok());
     let step =
         step.ok_or_else(|| refuse("does not say its step; use another checkpoint".into()))?;
+    let plateau = |patience| {
+        let state = file.metadata.get("plateau")?;
+        Plateau::restore(patience, state)
+    };
+    let plateau = match config.plateau_patience {
+        None => None,
+        Some(patience) => Some(plateau(patience).ok_or_else(|| {
+            refuse("does not say how far its learning rates are; use another checkpoint".into())
+        })?),
+    };
     if file.metadata.get("seed") != Some(&config.seed.to_string()) {
         return Err(refuse(format!(
             "belongs to a run with another seed than {}; use the config.toml it was trained with",
@@ -125,5 +146,5 @@ pub fn load(path: &Path, config: &Config, store: &mut Store) -> Result<u64> {
     for (name, tensor) in &file.tensors {
         store.insert(name, tensor);
     }
-    Ok(step)
+    Ok(Facts { step, plateau })
 }

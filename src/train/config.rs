@@ -20,7 +20,7 @@ pub struct Config {
     pub seed: u64,
     /// Training stops after this many steps.
     pub steps: u64,
-    /// Learning rates and epsilon reach their final values after this many steps.
+    /// Epsilon, and learning rates that decay exponentially, reach their final values after this many steps.
     pub decay_steps: u64,
     /// Real points, and generated points, per step.
     pub batch_size: usize,
@@ -38,7 +38,7 @@ pub struct Config {
     pub lr_g: f64,
     /// Adam's learning rate for the discriminator at the start.
     pub lr_d: f64,
-    /// Final learning rates as a share of the first ones; in between they decay exponentially.
+    /// Final learning rates as a share of the first ones, if they decay exponentially.
     pub lr_final: f64,
     /// Adam's β₁ for both networks.
     pub beta1: f64,
@@ -54,8 +54,14 @@ pub struct Config {
     pub average: f64,
     /// Steps between checkpoints.
     pub checkpoint_every: u64,
-    /// Steps between pictures and mode counts.
+    /// Steps between looks at the samples: a picture and a judgement.
     pub sample_every: u64,
+    /// The learning rates fall to a tenth after this many looks without a better one, as [`Plateau`] says,
+    /// instead of decaying exponentially; absent for exponential decay.
+    ///
+    /// [`Plateau`]: crate::optim::schedule::Plateau
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plateau_patience: Option<u32>,
 }
 
 impl Config {
@@ -88,6 +94,9 @@ impl Config {
         whole("kernel-dim", u64::from(self.kernel_dim), 16)?;
         whole("checkpoint-every", self.checkpoint_every, 1_000_000_000)?;
         whole("sample-every", self.sample_every, 1_000_000_000)?;
+        if let Some(patience) = self.plateau_patience {
+            whole("patience", u64::from(patience), 1_000_000)?;
+        }
         // Arrays of so many numbers take 256 MiB, and a step keeps several.
         for (a, size_a, b, size_b) in [
             ("batch-size", self.batch_size, "width", self.width),

@@ -1,8 +1,8 @@
 //! Floor 6: training as a user sees it. Read `trainer` first: the whole of training on one screen.
 //!
 //! `config` says what a run is (and `presets` names some), `model` builds its networks and tape, `run_dir` and
-//! `checkpoint` keep it on disk, `progress` shows it, `interrupt` ends it politely, `report` draws the
-//! pictures at the end.
+//! `checkpoint` keep it on disk, `progress` shows it, `interrupt` ends it politely. `subject` holds all that
+//! depends on what is learnt: points, judgement and figures.
 
 pub mod checkpoint;
 pub mod config;
@@ -12,8 +12,8 @@ pub mod interrupt;
 pub mod model;
 pub mod presets;
 pub mod progress;
-pub mod report;
 pub mod run_dir;
+pub mod subject;
 pub mod trained;
 pub mod trainer;
 

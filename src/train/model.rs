@@ -1,27 +1,20 @@
 //! The networks of a run, its recorded step, its initial store, and drawing samples from it.
 
-use super::Config;
+use super::{Config, subject};
 use crate::coulomb::algorithm1::Algorithm1;
-use crate::coulomb::potential::{Charges, energy, potential};
+use crate::coulomb::potential::{Charges, energy, potential, rows};
 use crate::exec::{Backend, Program, Store};
 use crate::nn::{self, Mlp, Network};
-use crate::numbers::{Error, Result, Tensor, rng};
+use crate::numbers::{Error, Result, Shape, Tensor, rng};
 use crate::optim::{Adam, average};
-use crate::tape::Tape;
-
-/// Dimension of the mixture's points.
-pub const POINT: usize = 2;
-
-/// Points that a sampler computes at a time.
-const SAMPLER_ROWS: usize = 1000;
+use crate::tape::{Tape, Var};
 
 /// The networks of a run and how they learn.
-#[derive(Debug, Clone)]
 pub struct Model {
     /// `G`.
-    pub generator: Mlp,
+    pub generator: Box<dyn Network + Send>,
     /// `D`.
-    pub discriminator: Mlp,
+    pub discriminator: Box<dyn Network + Send>,
     /// Adam for `G`.
     pub adam_g: Adam,
     /// Adam for `D`.
@@ -31,13 +24,9 @@ pub struct Model {
 impl Model {
     /// The model that `config` describes.
     pub fn new(config: &Config) -> Self {
-        let mut discriminator = Mlp::new("discriminator", &[POINT, config.width, config.width, 1]);
-        if config.bias_range > 0.0 {
-            discriminator = discriminator.with_bias_range(config.bias_range as f32);
-        }
         Self {
             generator: generator("generator", config),
-            discriminator,
+            discriminator: discriminator(config),
             adam_g: Adam::new("adam.g", config.beta1, config.weight_decay),
             adam_d: Adam::new("adam.d", config.beta1, config.weight_decay),
         }
@@ -46,8 +35,8 @@ impl Model {
     /// One training step, recorded.
     pub fn record(&self, config: &Config) -> Tape {
         let step = Algorithm1 {
-            generator: &self.generator,
-            discriminator: &self.discriminator,
+            generator: &*self.generator,
+            discriminator: &*self.discriminator,
             adam_g: &self.adam_g,
             adam_d: &self.adam_d,
             d: config.kernel_dim,
@@ -56,27 +45,33 @@ impl Model {
             average: (config.average > 0.0).then_some(config.average),
         };
         let mut tape = Tape::new();
-        step.record(&mut tape, config.batch_size, config.z_dim, POINT);
+        let point = subject::point(config);
+        step.record(&mut tape, config.batch_size, config.z_dim, &point);
         tape
     }
 
-    /// How far the generator (with the weights that samples are drawn with) is from its goal: the mean potentials `phi_real` and `phi_generated` at
-    /// real and generated points and the `energy`, Eq. (33), of `rows` real points `y` and as many generated ones.
-    pub fn record_gauge(config: &Config, rows: usize) -> Tape {
+    /// How far the generator (with the weights that samples are drawn with) is from its goal: for `count` real
+    /// points `y` and as many generated ones, the mean potentials `phi_real` and `phi_generated`, the potential's
+    /// standard deviation `spread` over the points of both kinds, and the `energy`, Eq. (33).
+    pub fn record_gauge(config: &Config, count: usize) -> Tape {
         let mut t = Tape::new();
-        let z = t.input("z", [rows, config.z_dim]);
+        let z = t.input("z", [count, config.z_dim]);
+        let y = t.input("y", batch_of(count, &subject::point(config)));
+        let x = sampling_generator(config).record(&mut t, z);
         let charges = Charges {
             d: config.kernel_dim,
             epsilon: t.input("epsilon", [1]),
-            y: t.input("y", [rows, POINT]),
-            x: sampling_generator(config).record(&mut t, z),
+            y: rows(&mut t, y),
+            x: rows(&mut t, x),
         };
         let phi_y = potential(&mut t, &charges, charges.y);
         let phi_x = potential(&mut t, &charges, charges.x);
         let energy = energy(&mut t, phi_y, phi_x);
         let (real, generated) = (t.mean_all(phi_y), t.mean_all(phi_x));
+        let spread = spread(&mut t, [phi_y, phi_x], [real, generated]);
         t.output("phi_real", real);
         t.output("phi_generated", generated);
+        t.output("spread", spread);
         t.output("energy", energy);
         t
     }
@@ -96,16 +91,48 @@ impl Model {
     }
 }
 
+/// The standard deviation of two sets of equally many numbers taken together, from their means.
+fn spread(t: &mut Tape, sets: [Var; 2], means: [Var; 2]) -> Var {
+    let sum = t.add(means[0], means[1]);
+    let mean = t.scale(sum, 0.5);
+    let [a, b] = sets.map(|set| {
+        let shape = t.shape(set).clone();
+        let mean = t.broadcast(mean, shape);
+        let offset = t.sub(set, mean);
+        let square = t.square(offset);
+        t.mean_all(square)
+    });
+    let sum = t.add(a, b);
+    let variance = t.scale(sum, 0.5);
+    t.sqrt(variance)
+}
+
+/// The shape of `count` points of the shape `point`.
+fn batch_of(count: usize, point: &[usize]) -> Shape {
+    [&[count], point].concat().into()
+}
+
 /// The generator with the weights that samples are drawn with: the averaged ones where there are any.
-fn sampling_generator(config: &Config) -> Mlp {
+fn sampling_generator(config: &Config) -> Box<dyn Network + Send> {
     match config.average > 0.0 {
         true => generator(&format!("{}generator", average::PREFIX), config),
         false => generator("generator", config),
     }
 }
 
-fn generator(name: &str, config: &Config) -> Mlp {
-    Mlp::new(name, &[config.z_dim, config.width, config.width, POINT])
+fn generator(name: &str, config: &Config) -> Box<dyn Network + Send> {
+    let m = subject::point(config).count();
+    let sizes = [config.z_dim, config.width, config.width, m];
+    Box::new(Mlp::new(name, &sizes))
+}
+
+fn discriminator(config: &Config) -> Box<dyn Network + Send> {
+    let m = subject::point(config).count();
+    let mlp = Mlp::new("discriminator", &[m, config.width, config.width, 1]);
+    if config.bias_range > 0.0 {
+        return Box::new(mlp.with_bias_range(config.bias_range as f32));
+    }
+    Box::new(mlp)
 }
 
 /// Draws samples: `G(z)` with the averaged weights where there are any.
@@ -113,6 +140,9 @@ fn generator(name: &str, config: &Config) -> Mlp {
 pub struct Sampler {
     program: Program,
     z_dim: usize,
+    point: Shape,
+    /// Points that the program computes at a time.
+    rows: usize,
 }
 
 impl Sampler {
@@ -121,56 +151,85 @@ impl Sampler {
     /// # Errors
     /// If `store` lacks the generator.
     pub fn new(config: &Config, backend: &Backend, store: &Store) -> Result<Self> {
+        let rows = subject::rows_at_a_time(config);
         let mut tape = Tape::new();
-        let z = tape.input("z", [SAMPLER_ROWS, config.z_dim]);
+        let z = tape.input("z", [rows, config.z_dim]);
         let x = sampling_generator(config).record(&mut tape, z);
         tape.output("x", x);
         Ok(Self {
             program: backend.compile(&tape, store)?,
             z_dim: config.z_dim,
+            point: subject::point(config),
+            rows,
         })
     }
 
-    /// `G(z)` for each row of `latents`, `[N, z_dim]`.
+    /// The generator with the weights in `store`, ready to draw.
+    pub fn with<'a>(&'a mut self, store: &'a mut Store) -> Source<'a> {
+        Source {
+            sampler: self,
+            store,
+        }
+    }
+}
+
+/// Where samples come from: the generator as it is now.
+#[derive(Debug)]
+pub struct Source<'a> {
+    sampler: &'a mut Sampler,
+    store: &'a mut Store,
+}
+
+impl Source<'_> {
+    /// `G(z)` for each row of `latents`, `[N, z_dim]`; the result is `[N, point...]`.
     ///
     /// # Errors
     /// If the latents are not rows of `z_dim` numbers.
-    pub fn at(&mut self, store: &mut Store, latents: &Tensor) -> Result<Vec<[f32; POINT]>> {
-        if latents.shape().len() != 2 || latents.shape()[1] != self.z_dim {
+    pub fn at(&mut self, latents: &Tensor) -> Result<Tensor> {
+        let z_dim = self.sampler.z_dim;
+        if latents.shape().len() != 2 || latents.shape()[1] != z_dim {
             return Err(Error::failure(format!(
-                "latents must have the shape [N, {}], not {}",
-                self.z_dim,
+                "latents must have the shape [N, {z_dim}], not {}",
                 latents.shape()
             )));
         }
-        let rows = latents.data().chunks(SAMPLER_ROWS * self.z_dim);
-        let mut points = Vec::with_capacity(latents.shape()[0]);
-        rows.for_each(|rows| self.push(store, rows, &mut points));
-        Ok(points)
+        let mut rows = latents.data().chunks(z_dim).cycle();
+        let count = latents.shape()[0];
+        // The program always computes all its rows: behind the last latent it starts again with the first.
+        self.collect(count, |z| {
+            for (z, row) in z.chunks_mut(z_dim).zip(&mut rows) {
+                z.copy_from_slice(row);
+            }
+        })
     }
 
-    /// `count` samples; which ones depends on `seed` only, and fewer are the first of more.
-    pub fn draw(&mut self, store: &mut Store, seed: u64, count: usize) -> Vec<[f32; POINT]> {
+    /// `count` samples, `[count, point...]`; which ones depends on `seed` only, and fewer are the first of more.
+    ///
+    /// # Errors
+    /// Never: the size always fits.
+    pub fn draw(&mut self, seed: u64, count: usize) -> Result<Tensor> {
         let mut rng = rng::stream(seed, "samples", 0);
-        let mut z = vec![0.0; SAMPLER_ROWS * self.z_dim];
-        let mut points = Vec::with_capacity(count);
-        while points.len() < count {
-            let rows = SAMPLER_ROWS.min(count - points.len());
-            let z = &mut z[..rows * self.z_dim];
-            rng::fill_normal(&mut rng, z);
-            self.push(store, z, &mut points);
-        }
-        points
+        self.collect(count, |z| rng::fill_normal(&mut rng, z))
     }
 
-    /// Appends `G` of up to [`SAMPLER_ROWS`] latents.
-    fn push(&mut self, store: &mut Store, rows: &[f32], points: &mut Vec<[f32; POINT]>) {
-        // The program always computes all its rows; those behind the last latent are not looked at.
-        let mut z = vec![0.0; SAMPLER_ROWS * self.z_dim];
-        z[..rows.len()].copy_from_slice(rows);
-        self.program.write("z", &z);
-        self.program.run(store);
-        let x = self.program.read("x").as_chunks::<POINT>().0;
-        points.extend_from_slice(&x[..rows.len() / self.z_dim]);
+    /// `count` points, for latents that `fill` hands out a batch at a time.
+    fn collect(&mut self, count: usize, mut fill: impl FnMut(&mut [f32])) -> Result<Tensor> {
+        let Sampler {
+            program,
+            z_dim,
+            point,
+            rows,
+        } = &mut *self.sampler;
+        let wanted = count * point.count();
+        let mut z = vec![0.0; *rows * *z_dim];
+        let mut points = Vec::with_capacity(wanted);
+        while points.len() < wanted {
+            fill(&mut z);
+            program.write("z", &z);
+            program.run(self.store);
+            let x = program.read("x");
+            points.extend_from_slice(&x[..x.len().min(wanted - points.len())]);
+        }
+        Tensor::new(batch_of(count, point), points)
     }
 }

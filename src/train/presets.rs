@@ -69,6 +69,7 @@ fn mixture() -> Config {
         average: 0.9995,
         checkpoint_every: 20_000,
         sample_every: 2_500,
+        plateau_patience: None,
     }
 }
 

@@ -23,7 +23,7 @@ enum Kind {
 }
 
 /// What there is to show.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Status {
     /// Steps done.
     pub step: u64,
@@ -31,8 +31,8 @@ pub struct Status {
     pub loss_d: f64,
     /// The generator's loss, Eq. (10).
     pub loss_g: f64,
-    /// Modes covered when last counted.
-    pub modes: usize,
+    /// The last look at the samples, in a few words.
+    pub look: String,
 }
 
 impl Progress {
@@ -80,8 +80,11 @@ impl Progress {
     pub fn show(&mut self, status: Status) {
         let rate = self.rate(status.step);
         let text = format!(
-            "loss D {:.2e} G {:+.2e} · {} of 25 modes · {rate:.0} steps/s",
-            status.loss_d, status.loss_g, status.modes
+            "loss D {:.2e} G {:+.2e} · {} · {}",
+            status.loss_d,
+            status.loss_g,
+            status.look,
+            pace(rate)
         );
         match &self.kind {
             Kind::Quiet => {}
@@ -106,5 +109,13 @@ impl Progress {
         if let Kind::Bar(bar) = &self.kind {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// `rate` steps per second in words; slow steps, of more than a tenth of a second, in milliseconds.
+fn pace(rate: f64) -> String {
+    match rate < 10.0 {
+        true => format!("{:.0} ms/step", 1e3 / rate.max(1e-9)),
+        false => format!("{rate:.0} steps/s"),
     }
 }

@@ -19,7 +19,7 @@ use crate::numbers::{Error, Result};
 
 /// A line of `metrics.csv`. Losses are means over the steps since the line before; everything else is measured
 /// at `step`, on the weights that samples are drawn with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Metrics {
     /// Steps done.
     pub step: u64,
@@ -39,23 +39,24 @@ pub struct Metrics {
     pub lr_d: f64,
     /// The generator's learning rate.
     pub lr_g: f64,
-    /// Modes covered when last counted.
-    pub modes_covered: usize,
-    /// Share of samples within 3 sigma of a mode when last counted.
-    pub high_quality: f64,
+    /// The subject's own values, separated by commas.
+    pub look: String,
     /// Steps per second since training started or went on.
     pub steps_per_s: f64,
 }
 
 impl Metrics {
-    /// The names of the columns.
-    pub const HEAD: &str = "step,loss_d,loss_g,phi_real,phi_generated,energy,epsilon,lr_d,lr_g,\
-                            modes_covered,high_quality,steps_per_s";
+    /// The names of the columns, for a subject with `columns` of its own.
+    pub fn head(columns: &str) -> String {
+        format!(
+            "step,loss_d,loss_g,phi_real,phi_generated,energy,epsilon,lr_d,lr_g,{columns},steps_per_s"
+        )
+    }
 
     fn line(&self) -> String {
         let m = self;
         format!(
-            "{},{:.6e},{:.6e},{:.6e},{:.6e},{:.6e},{:.6},{:.6e},{:.6e},{},{:.4},{:.1}",
+            "{},{:.6e},{:.6e},{:.6e},{:.6e},{:.6e},{:.6},{:.6e},{:.6e},{},{:.1}",
             m.step,
             m.loss_d,
             m.loss_g,
@@ -65,8 +66,7 @@ impl Metrics {
             m.epsilon,
             m.lr_d,
             m.lr_g,
-            m.modes_covered,
-            m.high_quality,
+            m.look,
             m.steps_per_s
         )
     }
@@ -94,8 +94,7 @@ impl RunDir {
                 let folder = run.file(folder);
                 fs::create_dir_all(&folder).map_err(|e| Error::io("create", &folder, &e))?;
             }
-            run.write_config(config)?;
-            run.write_metrics(&[])
+            run.write_config(config)
         };
         // A folder without a run in it would stand in the way of the next attempt.
         fill().inspect_err(|_| {
@@ -185,28 +184,22 @@ impl RunDir {
         append().map_err(|e| Error::io("write", &path, &e))
     }
 
-    /// Keeps the complete lines of `metrics.csv` up to `step`: a resumed run writes the others again.
+    /// Keeps the complete lines of `metrics.csv` up to `step`, under `head`: a resumed run writes the others
+    /// again. A new run begins it so too.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn rewind_metrics(&self, step: u64) -> Result<()> {
-        let text = fs::read_to_string(self.file("metrics.csv")).unwrap_or_default();
-        let complete = |line: &str| {
-            line.ends_with('\n') && line.matches(',').count() == Metrics::HEAD.matches(',').count()
-        };
+    pub fn rewind_metrics(&self, head: &str, step: u64) -> Result<()> {
+        let path = self.file("metrics.csv");
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let commas = |line: &str| line.matches(',').count();
+        let complete = |line: &&str| line.ends_with('\n') && commas(line) == commas(head);
         let line_step = |line: &str| line.split(',').next().and_then(|s| s.parse::<u64>().ok());
-        let lines = text.split_inclusive('\n').filter(|line| complete(line));
-        let kept = lines.filter(|line| line_step(line).is_some_and(|s| s <= step));
-        self.write_metrics(&kept.collect::<Vec<_>>())
-    }
-
-    /// Writes `metrics.csv`: the head and these lines.
-    fn write_metrics(&self, lines: &[&str]) -> Result<()> {
-        write_atomically(&self.file("metrics.csv"), |w| {
-            writeln!(w, "{}", Metrics::HEAD)?;
-            lines
-                .iter()
-                .try_for_each(|line| w.write_all(line.as_bytes()))
+        let lines = text.split_inclusive('\n').filter(complete);
+        let mut kept = lines.filter(|line| line_step(line).is_some_and(|s| s <= step));
+        write_atomically(&path, |w| {
+            writeln!(w, "{head}")?;
+            kept.try_for_each(|line| w.write_all(line.as_bytes()))
         })
     }
 

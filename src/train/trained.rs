@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::model::{Model, POINT, Sampler};
+use super::model::{Model, Sampler, Source};
 use super::{Config, RunDir, checkpoint};
-use crate::data::Mixture;
 use crate::exec::Store;
-use crate::numbers::{Result, Tensor};
+use crate::numbers::Result;
 
 /// The newest state of a run.
 pub struct Trained {
@@ -30,7 +29,7 @@ impl Trained {
         let backend = config.backend(threads)?;
         let mut store = Model::new(&config).initial_store(&config);
         let checkpoint = checkpoint::newest(&run)?;
-        let step = checkpoint::load(&checkpoint, &config, &mut store)?;
+        let step = checkpoint::load(&checkpoint, &config, &mut store)?.step;
         let sampler = Sampler::new(&config, &backend, &store)?;
         Ok(Self {
             config,
@@ -56,21 +55,8 @@ impl Trained {
         self.step
     }
 
-    /// The real points that the run learns from.
-    pub fn data(&self) -> Mixture {
-        Mixture::new(self.config.seed)
-    }
-
-    /// `count` samples; which ones depends on `seed` only.
-    pub fn draw(&mut self, seed: u64, count: usize) -> Vec<[f32; POINT]> {
-        self.sampler.draw(&mut self.store, seed, count)
-    }
-
-    /// `G(z)` for each row of `latents`.
-    ///
-    /// # Errors
-    /// If the latents do not fit the run.
-    pub fn at(&mut self, latents: &Tensor) -> Result<Vec<[f32; POINT]>> {
-        self.sampler.at(&mut self.store, latents)
+    /// The generator, ready to draw.
+    pub fn source(&mut self) -> Source<'_> {
+        self.sampler.with(&mut self.store)
     }
 }

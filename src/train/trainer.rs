@@ -1,24 +1,19 @@
 //! Training, on one screen: draw a minibatch, run the recorded step, now and then log, look, save.
 
-use super::model::{Model, POINT, Sampler};
+use std::path::{Path, PathBuf};
+
+use super::checkpoint::Facts;
+use super::model::{Model, Sampler};
 use super::progress::{Progress, Status};
 use super::run_dir::Metrics;
+use super::subject::{self, End, Report, Subject};
 use super::{Config, RunDir, checkpoint};
-use crate::data::{Mixture, mixture};
 use crate::exec::{Backend, Program, Store};
-use crate::figures;
-use crate::metrics::ModeReport;
 use crate::numbers::{Error, Result, rng};
-use crate::optim::schedule::exponential;
+use crate::optim::schedule::{Plateau, exponential};
 
 /// Lines of `metrics.csv` in a full run.
 const LOG_LINES: u64 = 500;
-
-/// Samples for a picture and a mode count.
-const LOOK_AT: usize = 2000;
-
-/// Points of each kind behind a line's potentials and energy.
-const GAUGE_ROWS: usize = 1024;
 
 /// A run in progress.
 pub struct Trainer {
@@ -28,13 +23,14 @@ pub struct Trainer {
     program: Program,
     gauge: Program,
     sampler: Sampler,
-    data: Mixture,
+    subject: Box<dyn Subject>,
     step: u64,
+    plateau: Option<Plateau>,
     z: Vec<f32>,
     y: Vec<f32>,
     ball: Vec<f32>,
+    last_rates: [f64; 2],
     sums: Sums,
-    last_look: Option<ModeReport>,
 }
 
 /// Sums of the losses since the last line of `metrics.csv`.
@@ -48,24 +44,28 @@ impl Trainer {
     /// A trainer at step 0.
     ///
     /// # Errors
-    /// Never for a valid configuration.
+    /// If the data cannot be read.
     pub fn new(config: &Config, backend: &Backend) -> Result<Self> {
         let model = Model::new(config);
         let store = model.initial_store(config);
         let program = backend.compile(&model.record(config), &store)?;
-        let gauge = backend.compile(&Model::record_gauge(config, GAUGE_ROWS), &store)?;
+        let subject = subject::open(config)?;
+        let gauge = Model::record_gauge(config, subject.gauge_points());
+        let gauge = backend.compile(&gauge, &store)?;
         let sampler = Sampler::new(config, backend, &store)?;
+        let point = subject::point(config).count();
         Ok(Self {
             program,
             gauge,
             sampler,
-            data: Mixture::new(config.seed),
+            subject,
             step: 0,
+            plateau: config.plateau_patience.map(Plateau::new),
             z: vec![0.0; config.batch_size * config.z_dim],
-            y: vec![0.0; config.batch_size * POINT],
-            ball: vec![0.0; config.batch_size * POINT],
+            y: vec![0.0; config.batch_size * point],
+            ball: vec![0.0; config.batch_size * point],
+            last_rates: [0.0; 2],
             sums: Sums::default(),
-            last_look: None,
             config: config.clone(),
             model,
             store,
@@ -76,11 +76,10 @@ impl Trainer {
     ///
     /// # Errors
     /// If it cannot be read or does not fit the configuration.
-    pub fn load(&mut self, path: &std::path::Path) -> Result<()> {
-        self.step = checkpoint::load(path, &self.config, &mut self.store)?;
-        let samples = self.samples(self.config.seed, LOOK_AT);
-        self.last_look = Some(ModeReport::new(&samples, &mixture::means(), mixture::STD));
-        Ok(())
+    pub fn load(&mut self, path: &Path) -> Result<()> {
+        let facts = checkpoint::load(path, &self.config, &mut self.store)?;
+        (self.step, self.plateau) = (facts.step, facts.plateau);
+        self.subject.look(&mut self.sampler.with(&mut self.store))
     }
 
     /// Steps done.
@@ -88,30 +87,33 @@ impl Trainer {
         self.step
     }
 
-    /// The real points.
-    pub fn data(&self) -> &[[f32; 2]] {
-        self.data.points()
+    /// The first line of the run's `metrics.csv`.
+    pub fn metrics_head(&self) -> String {
+        Metrics::head(self.subject.columns())
     }
 
     /// The kernel's width at the current step.
-    pub fn epsilon(&self) -> f64 {
+    fn epsilon(&self) -> f64 {
         let c = &self.config;
         exponential(c.epsilon, c.epsilon_final, self.step, c.decay_steps)
     }
 
-    /// The learning rates of `G` and `D` in the step after `step` steps.
-    fn rates(&self, step: u64) -> [f64; 2] {
+    /// The learning rates of `G` and `D` in the next step.
+    fn rates(&self) -> [f64; 2] {
         let c = &self.config;
-        [c.lr_g, c.lr_d].map(|lr| exponential(lr, lr * c.lr_final, step, c.decay_steps))
+        [c.lr_g, c.lr_d].map(|lr| match &self.plateau {
+            Some(plateau) => lr * plateau.factor(),
+            None => exponential(lr, lr * c.lr_final, self.step, c.decay_steps),
+        })
     }
 
     /// One step of Algorithm 1.
-    fn advance(&mut self) {
-        let (config, step) = (&self.config, self.step);
-        let [lr_g, lr_d] = self.rates(step);
+    fn advance(&mut self) -> Result<()> {
+        self.last_rates = self.rates();
+        let (config, step, [lr_g, lr_d]) = (&self.config, self.step, self.last_rates);
         let draw = |name| rng::stream(config.seed, name, step);
         rng::fill_normal(&mut draw("latents"), &mut self.z);
-        self.data.fill_batch(&mut draw("batch"), &mut self.y);
+        self.subject.fill_batch(step, &mut self.y)?;
         self.program.write("z", &self.z);
         self.program.write("y", &self.y);
         if config.ball > 0.0 {
@@ -130,6 +132,7 @@ impl Trainer {
         for (sum, name) in self.sums.losses.iter_mut().zip(["loss_d", "loss_g"]) {
             *sum += f64::from(self.program.scalar(name));
         }
+        Ok(())
     }
 
     /// Trains until the last step, or until `stop` says so after a step; the run directory then holds a
@@ -145,12 +148,13 @@ impl Trainer {
     ) -> Result<()> {
         let log_every = (self.config.steps / LOG_LINES).max(1);
         if self.step == 0 {
+            run.rewind_metrics(&self.metrics_head(), 0)?;
             self.look(run)?;
             self.save(run)?;
         }
         let mut saved = self.step;
         while self.step < self.config.steps {
-            self.advance();
+            self.advance()?;
             if self.step.is_multiple_of(self.config.sample_every) {
                 self.look(run)?;
             }
@@ -174,7 +178,11 @@ impl Trainer {
     /// Writes a checkpoint, unless there is nothing worth keeping.
     fn save(&self, run: &RunDir) -> Result<()> {
         self.check_finite(run)?;
-        checkpoint::save(run, &self.config, self.step, &self.store)?;
+        let facts = Facts {
+            step: self.step,
+            plateau: self.plateau,
+        };
+        checkpoint::save(run, &self.config, facts, &self.store)?;
         Ok(())
     }
 
@@ -191,15 +199,14 @@ impl Trainer {
         )))
     }
 
-    /// Draws the samples of the same latents and counts their modes.
+    /// Judges and draws the samples of the same latents, and lets the schedule know.
     fn look(&mut self, run: &RunDir) -> Result<()> {
-        let samples = self.samples(self.config.seed, LOOK_AT);
-        let caption = format!("step {}", self.step);
-        let real = &self.data.points()[..LOOK_AT];
-        let frame = figures::animation::frame(real, &samples, figures::WINDOW, &caption);
-        figures::write_png(&run.sample_picture(self.step), &frame)?;
-        self.last_look = Some(ModeReport::new(&samples, &mixture::means(), mixture::STD));
-        Ok(())
+        self.subject.look(&mut self.sampler.with(&mut self.store))?;
+        if let Some(plateau) = &mut self.plateau {
+            plateau.look(self.subject.tracked());
+        }
+        let path = run.sample_picture(self.step);
+        self.subject.draw_look(self.step, &path)
     }
 
     /// Writes a line of `metrics.csv` and shows it.
@@ -208,9 +215,7 @@ impl Trainer {
         let [loss_d, loss_g] = sums.losses.map(|sum| sum / sums.steps as f64);
         self.check_finite(run)?;
         let [phi_real, phi_generated, energy] = self.measure();
-        let look = self.last_look.as_ref();
-        let [lr_g, lr_d] = self.rates(self.step - 1);
-        let modes_covered = look.map_or(0, |look| look.modes_covered);
+        let [lr_g, lr_d] = self.last_rates;
         run.log(&Metrics {
             step: self.step,
             loss_d,
@@ -221,26 +226,26 @@ impl Trainer {
             epsilon: self.epsilon(),
             lr_d,
             lr_g,
-            modes_covered,
-            high_quality: look.map_or(0.0, |look| look.high_quality),
+            look: self.subject.cells(),
             steps_per_s: progress.rate(self.step),
         })?;
         progress.show(Status {
             step: self.step,
             loss_d,
             loss_g,
-            modes: modes_covered,
+            look: self.subject.status(),
         });
         Ok(())
     }
 
     /// Mean potentials at real and generated points, and the energy, for fresh points of both kinds.
     fn measure(&mut self) -> [f32; 3] {
-        let draw = |name| rng::stream(self.config.seed, name, self.step);
-        let mut z = vec![0.0; GAUGE_ROWS * self.config.z_dim];
-        let mut y = vec![0.0; GAUGE_ROWS * POINT];
-        rng::fill_normal(&mut draw("gauge latents"), &mut z);
-        self.data.fill_batch(&mut draw("gauge batch"), &mut y);
+        let (config, count) = (&self.config, self.subject.gauge_points());
+        let mut z = vec![0.0; count * config.z_dim];
+        let mut y = vec![0.0; count * subject::point(config).count()];
+        let mut rng = rng::stream(config.seed, "gauge latents", self.step);
+        rng::fill_normal(&mut rng, &mut z);
+        self.subject.fill_gauge(self.step, &mut y);
         self.gauge.write("z", &z);
         self.gauge.write("y", &y);
         self.gauge.write("epsilon", &[self.epsilon() as f32]);
@@ -248,8 +253,19 @@ impl Trainer {
         ["phi_real", "phi_generated", "energy"].map(|name| self.gauge.scalar(name))
     }
 
-    /// `count` samples of the generator as it is now; `seed` chooses the latents.
-    pub fn samples(&mut self, seed: u64, count: usize) -> Vec<[f32; 2]> {
-        self.sampler.draw(&mut self.store, seed, count)
+    /// Writes everything that a finished run shows; returns the judgement and the files.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn finish(&mut self, run: &RunDir, backend: &Backend) -> Result<(Report, Vec<PathBuf>)> {
+        let epsilon = self.epsilon();
+        self.subject.finish(End {
+            run,
+            config: &self.config,
+            backend,
+            step: self.step,
+            epsilon,
+            source: self.sampler.with(&mut self.store),
+        })
     }
 }

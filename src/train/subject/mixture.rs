@@ -1,0 +1,165 @@
+//! The mixture of 25 Gaussians (appendix A.5) as the subject of a run.
+
+use std::path::{Path, PathBuf};
+
+use super::mixture_figures::{field_picture, particle_frames};
+use super::{End, Form, Report, Subject, training_frames};
+use crate::coulomb::Plummer;
+use crate::data::{Mixture, mixture};
+use crate::figures::{self, WINDOW, animation, density, scatter};
+use crate::metrics::ModeReport;
+use crate::numbers::{Error, Result, Tensor, npy, rng};
+use crate::train::model::Source;
+
+/// The shape of a point.
+pub const POINT: [usize; 1] = [2];
+
+/// Samples that are written and judged at the end of a run.
+pub const SAMPLES: usize = 10_000;
+
+/// Samples for a picture and a mode count in the course of training.
+const LOOK_AT: usize = 2000;
+
+/// The mixture and what the last look saw of its modes.
+pub struct MixtureSubject {
+    seed: u64,
+    data: Mixture,
+    samples: Tensor,
+    modes: Option<ModeReport>,
+}
+
+impl MixtureSubject {
+    /// The mixture of a run with `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            data: Mixture::new(seed),
+            samples: Tensor::zeros([0, 2]),
+            modes: None,
+        }
+    }
+}
+
+impl Subject for MixtureSubject {
+    fn fill_batch(&mut self, step: u64, y: &mut [f32]) -> Result<()> {
+        let rng = &mut rng::stream(self.seed, "batch", step);
+        self.data.fill_batch(rng, y);
+        Ok(())
+    }
+
+    fn fill_gauge(&self, step: u64, y: &mut [f32]) {
+        let rng = &mut rng::stream(self.seed, "gauge batch", step);
+        self.data.fill_batch(rng, y);
+    }
+
+    fn gauge_points(&self) -> usize {
+        1024
+    }
+
+    fn look(&mut self, source: &mut Source) -> Result<()> {
+        self.samples = source.draw(self.seed, LOOK_AT)?;
+        self.modes = Some(modes(&self.samples));
+        Ok(())
+    }
+
+    fn draw_look(&self, step: u64, path: &Path) -> Result<()> {
+        let caption = format!("step {step}");
+        let real = &self.data.points()[..LOOK_AT];
+        let frame = animation::frame(real, points(&self.samples), WINDOW, &caption);
+        figures::write_png(path, &frame)
+    }
+
+    fn columns(&self) -> &'static str {
+        "modes_covered,high_quality"
+    }
+
+    fn cells(&self) -> String {
+        let high_quality = self.modes.as_ref().map_or(0.0, |modes| modes.high_quality);
+        format!("{},{high_quality:.4}", self.covered())
+    }
+
+    fn status(&self) -> String {
+        format!("{} of 25 modes", self.covered())
+    }
+
+    /// Modes missing, and of the samples the share that misses its mode.
+    fn tracked(&self) -> f64 {
+        let missing = |modes: &ModeReport| 26.0 - modes.modes_covered as f64 - modes.high_quality;
+        self.modes.as_ref().map_or(f64::INFINITY, missing)
+    }
+
+    fn finish(&mut self, mut end: End) -> Result<(Report, Vec<PathBuf>)> {
+        let samples = end.source.draw(self.seed, SAMPLES)?;
+        let generated = points(&samples);
+        let real = &self.data.points()[..SAMPLES];
+        let mut files = vec![];
+        let mut add = |name: &str| {
+            files.push(end.run.file(name));
+            end.run.file(name)
+        };
+        npy::write(&add("samples.npy"), &samples)?;
+        let titles = ["real", "generated"];
+        let picture = scatter::scatter(real, generated, WINDOW, titles);
+        figures::write_png(&add("scatter.png"), &picture)?;
+        let picture = density::density(real, generated, WINDOW, titles);
+        figures::write_png(&add("density.png"), &picture)?;
+        let plummer = Plummer {
+            d: end.config.kernel_dim,
+            epsilon: end.epsilon,
+        };
+        let picture = field_picture(end.backend, plummer, real, generated)?;
+        figures::write_png(&add("field.png"), &picture)?;
+        let frames = training_frames(end.run, end.step)?;
+        animation::write_gif(&add("training.gif"), &frames, 120)?;
+        let frames = particle_frames(self.seed, end.backend, real)?;
+        animation::write_gif(&add("particles.gif"), &frames, 120)?;
+        Ok((self.judge(&samples)?, files))
+    }
+
+    fn judge(&self, samples: &Tensor) -> Result<Report> {
+        Ok(Report::Modes(modes(samples)))
+    }
+}
+
+impl MixtureSubject {
+    /// Modes covered at the last look.
+    fn covered(&self) -> usize {
+        self.modes.as_ref().map_or(0, |modes| modes.modes_covered)
+    }
+}
+
+/// Writes `samples` and a scatter plot of them beside real points of the run with `seed`.
+pub fn write_samples(seed: u64, samples: &Tensor, form: Form, out: &Path) -> Result<Vec<PathBuf>> {
+    let write_png = |path: &Path| {
+        let data = Mixture::new(seed);
+        let generated = points(samples);
+        let real = &data.points()[..generated.len().min(data.points().len())];
+        let picture = scatter::scatter(real, generated, WINDOW, ["real", "generated"]);
+        figures::write_png(path, &picture)
+    };
+    match form {
+        Form::Array => {
+            npy::write(out, samples)?;
+            Ok(vec![out.to_owned()])
+        }
+        Form::Picture => {
+            write_png(out)?;
+            Ok(vec![out.to_owned()])
+        }
+        Form::Folder => {
+            std::fs::create_dir_all(out).map_err(|e| Error::io("create", out, &e))?;
+            let (array, picture) = (out.join("samples.npy"), out.join("samples.png"));
+            npy::write(&array, samples)?;
+            write_png(&picture)?;
+            Ok(vec![array, picture])
+        }
+    }
+}
+
+fn points(samples: &Tensor) -> &[[f32; 2]] {
+    samples.data().as_chunks::<2>().0
+}
+
+fn modes(samples: &Tensor) -> ModeReport {
+    ModeReport::new(points(samples), &mixture::means(), mixture::STD)
+}
