@@ -4,7 +4,8 @@ use super::Config;
 use crate::coulomb::algorithm1::Algorithm1;
 use crate::coulomb::potential::{Charges, energy, potential};
 use crate::exec::{Backend, Program, Store};
-use crate::nn::{self, Mlp, Network};
+use crate::models::Mlp;
+use crate::nn::{self, Mode, Network};
 use crate::numbers::{Error, Result, Tensor, rng};
 use crate::optim::{Adam, average};
 use crate::tape::Tape;
@@ -69,7 +70,7 @@ impl Model {
             d: config.kernel_dim,
             epsilon: t.input("epsilon", [1]),
             y: t.input("y", [rows, POINT]),
-            x: sampling_generator(config).record(&mut t, z),
+            x: sampling_generator(config).record(&mut t, z, Mode::Sample),
         };
         let phi_y = potential(&mut t, &charges, charges.y);
         let phi_x = potential(&mut t, &charges, charges.x);
@@ -87,10 +88,12 @@ impl Model {
         let mut store = Store::new();
         nn::initialise(&g, config.seed, &mut store);
         nn::initialise(&d, config.seed, &mut store);
+        let buffers = self.generator.buffers();
+        nn::initialise(&buffers, config.seed, &mut store);
         self.adam_g.initialise(&g, &mut store);
         self.adam_d.initialise(&d, &mut store);
         if config.average > 0.0 {
-            average::initialise(&g, &mut store);
+            average::initialise(&[g, buffers].concat(), &mut store);
         }
         store
     }
@@ -123,7 +126,7 @@ impl Sampler {
     pub fn new(config: &Config, backend: &Backend, store: &Store) -> Result<Self> {
         let mut tape = Tape::new();
         let z = tape.input("z", [SAMPLER_ROWS, config.z_dim]);
-        let x = sampling_generator(config).record(&mut tape, z);
+        let x = sampling_generator(config).record(&mut tape, z, Mode::Sample);
         tape.output("x", x);
         Ok(Self {
             program: backend.compile(&tape, store)?,
