@@ -11,7 +11,7 @@
 //! | 2 | [`exec`] | running it: textbook `f64` loops, or SIMD kernels on threads |
 //! | 3 | [`nn`], [`optim`] | layers and Adam, as functions that record operations |
 //! | 4 | [`coulomb`] | the paper: kernel, potential, field, Algorithm 1, free particles |
-//! | 5 | [`data`], [`metrics`] | the mixture of 25 Gaussians, sets of pictures; how well samples match them |
+//! | 5 | [`models`], [`data`], [`metrics`] | networks; the mixture of 25 Gaussians, sets of pictures; how well samples match them |
 //! | 6 | [`figures`], [`train`] | pictures; runs, checkpoints, programs |
 //!
 //! # From the paper to the code
@@ -59,6 +59,7 @@ pub mod data;
 pub mod exec;
 pub mod figures;
 pub mod metrics;
+pub mod models;
 pub mod nn;
 pub mod numbers;
 pub mod optim;

@@ -5,13 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floor of each module of `src/`, as in the table of `src/lib.rs`.
-const FLOORS: [(&str, usize); 10] = [
+const FLOORS: [(&str, usize); 11] = [
     ("numbers", 0),
     ("tape", 1),
     ("exec", 2),
     ("nn", 3),
     ("optim", 3),
     ("coulomb", 4),
+    ("models", 5),
     ("data", 5),
     ("metrics", 5),
     ("figures", 6),

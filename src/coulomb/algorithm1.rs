@@ -5,7 +5,7 @@
 //! the weight decay notice the factor.
 
 use super::potential::{Charges, potential, rows};
-use crate::nn::Network;
+use crate::nn::{Mode, Network};
 use crate::optim::{Adam, average};
 use crate::tape::{Tape, Var};
 
@@ -42,7 +42,7 @@ impl Algorithm1<'_> {
         let z = t.input("z", [batch, z_dim]);
         let y = t.input("y", [&[batch], point].concat());
         let epsilon = t.input("epsilon", [1]);
-        let x = self.generator.record(t, z);
+        let x = self.generator.record(t, z, Mode::Train);
         let charges = Charges {
             d: self.d,
             epsilon,
@@ -53,16 +53,16 @@ impl Algorithm1<'_> {
         // The discriminator learns the potential of this minibatch where its points are, Eq. (9), ...
         let (a_x, a_y) = self.evaluation_points(t, x, y);
         let a_x = t.stop_gradient(a_x);
-        let d_y = self.discriminator.record(t, a_y);
+        let d_y = self.discriminator.record(t, a_y, Mode::Train);
         let (phi_x, phi_y) = t.layer("potential", |t| {
             let (a_x, a_y) = (rows(t, a_x), rows(t, a_y));
             (potential(t, &charges, a_x), potential(t, &charges, a_y))
         });
         // ... and the generator climbs what the discriminator has learnt, Eq. (10). Without a ball both look at
         // the same D(x): the gradient for D's weights stops at x anyway, that for G's goes through it.
-        let d_x = self.discriminator.record(t, x);
+        let d_x = self.discriminator.record(t, x, Mode::Train);
         let d_ax = if self.ball {
-            self.discriminator.record(t, a_x)
+            self.discriminator.record(t, a_x, Mode::Train)
         } else {
             d_x
         };
@@ -82,7 +82,12 @@ impl Algorithm1<'_> {
         self.adam_d.record(t, &w, &dw);
         let new_theta = self.adam_g.record(t, &theta, &dtheta);
         if let Some(beta) = self.average {
-            average::record(t, &theta, &new_theta, beta);
+            // The averaged generator samples with averaged statistics, one step late: an average of a
+            // thousand steps does not notice.
+            let buffers = self.generator.buffers();
+            let mut values = new_theta;
+            values.extend(buffers.iter().map(|b| b.record(t)));
+            average::record(t, &[theta, buffers].concat(), &values, beta);
         }
 
         let loss_d = t.scale(loss_d, 1.0 / self.scale.powi(2));

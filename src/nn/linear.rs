@@ -1,52 +1,53 @@
 //! Fully connected layers.
 
-use super::{Init, Parameter};
+use super::{Init, Mode, Network, Parameter};
 use crate::tape::{Tape, Var};
 
-/// `y = x Wᵀ + b` for each row of `x`, with `W` of shape `[outputs, inputs]` and `b` of shape `[outputs]`.
+/// `y = x Wᵀ + b` for each row of `x`: `[B, inputs]` to `[B, outputs]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Linear {
-    /// The name of the layer; its parameters are `name.weight` and `name.bias`.
+    /// The name of the layer; its parameters are `name.weight`, `[outputs, inputs]`, and `name.bias`,
+    /// `[outputs]`.
     pub name: String,
     /// Length of a row of `x`.
     pub inputs: usize,
     /// Length of a row of `y`.
     pub outputs: usize,
-    /// How the bias starts; the weight is uniform on `±1/√inputs`, as in PyTorch.
-    pub bias: Init,
+    /// How the weight starts.
+    pub weight: Init,
+    /// How the bias starts, if there is one.
+    pub bias: Option<Init>,
 }
 
 impl Linear {
     /// A layer that starts as PyTorch's do: weight and bias uniform on `±1/√inputs`.
     pub fn new(name: &str, inputs: usize, outputs: usize) -> Self {
+        let init = Init::Uniform(1.0 / (inputs as f32).sqrt());
         Self {
             name: name.into(),
             inputs,
             outputs,
-            bias: Init::Uniform(1.0 / (inputs as f32).sqrt()),
+            weight: init,
+            bias: Some(init),
         }
     }
+}
 
-    /// Weight and bias.
-    pub fn parameters(&self) -> [Parameter; 2] {
-        let init = Init::Uniform(1.0 / (self.inputs as f32).sqrt());
-        let parameter = |what: &str, shape: &[usize], init| Parameter {
-            name: format!("{}.{what}", self.name),
-            shape: shape.into(),
-            init,
-            decays: what == "weight",
-        };
-        [
-            parameter("weight", &[self.outputs, self.inputs], init),
-            parameter("bias", &[self.outputs], self.bias),
-        ]
+impl Network for Linear {
+    fn parameters(&self) -> Vec<Parameter> {
+        let bias = (self.outputs, self.bias);
+        Parameter::weight_and_bias(&self.name, &[self.outputs, self.inputs], self.weight, bias)
     }
 
-    /// Records `x Wᵀ + b` for `x` of shape `[B, inputs]`; the result is `[B, outputs]`.
-    pub fn record(&self, t: &mut Tape, x: Var) -> Var {
+    fn record(&self, t: &mut Tape, x: Var, _mode: Mode) -> Var {
         t.layer(&self.name, |t| {
-            let [weight, bias] = self.parameters().map(|p| p.record(t));
+            let parameters = self.parameters();
+            let weight = parameters[0].record(t);
             let product = t.matmul(x, false, weight, true);
+            let Some(bias) = parameters.get(1) else {
+                return product;
+            };
+            let bias = bias.record(t);
             let shape = t.shape(product).clone();
             let bias = t.broadcast(bias, shape);
             t.add(product, bias)

@@ -125,6 +125,27 @@ impl Tape {
         self.map(Map::Elu, x)
     }
 
+    /// `max(x, 0)`; the slope at 0 is taken to be 0, as in PyTorch.
+    pub fn relu(&mut self, x: Var) -> Var {
+        let shape = self.shape(x).clone();
+        let zero = self.constant(0.0, shape);
+        self.max(x, zero)
+    }
+
+    /// `max(x, slope · x)` for a slope between 0 and 1, which is also taken to be the slope at 0, as in PyTorch.
+    pub fn leaky_relu(&mut self, x: Var, slope: f64) -> Var {
+        let below = self.scale(x, slope);
+        self.max(x, below)
+    }
+
+    /// `1.7159 tanh(⅔ x)`: ±1 at ±1, with the strongest bend there (LeCun, Bottou, Orr & Müller 1998, "Efficient
+    /// BackProp", section 4.4). Targets of ±1 are reached without saturation; the range is ±1.7159.
+    pub fn lecun_tanh(&mut self, x: Var) -> Var {
+        let inner = self.scale(x, 2.0 / 3.0);
+        let tanh = self.tanh(inner);
+        self.scale(tanh, 1.7159)
+    }
+
     /// `1` if `x > 0`, else `0`.
     pub fn step(&mut self, x: Var) -> Var {
         self.map(Map::Step, x)

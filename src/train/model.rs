@@ -4,7 +4,8 @@ use super::{Config, subject};
 use crate::coulomb::algorithm1::Algorithm1;
 use crate::coulomb::potential::{Charges, energy, potential, rows};
 use crate::exec::{Backend, Program, Store};
-use crate::nn::{self, Mlp, Network};
+use crate::models::Mlp;
+use crate::nn::{self, Mode, Network};
 use crate::numbers::{Error, Result, Shape, Tensor, rng};
 use crate::optim::{Adam, average};
 use crate::tape::{Tape, Var};
@@ -57,7 +58,7 @@ impl Model {
         let mut t = Tape::new();
         let z = t.input("z", [count, config.z_dim]);
         let y = t.input("y", batch_of(count, &subject::point(config)));
-        let x = sampling_generator(config).record(&mut t, z);
+        let x = sampling_generator(config).record(&mut t, z, Mode::Sample);
         let charges = Charges {
             d: config.kernel_dim,
             epsilon: t.input("epsilon", [1]),
@@ -82,10 +83,12 @@ impl Model {
         let mut store = Store::new();
         nn::initialise(&g, config.seed, &mut store);
         nn::initialise(&d, config.seed, &mut store);
+        let buffers = self.generator.buffers();
+        nn::initialise(&buffers, config.seed, &mut store);
         self.adam_g.initialise(&g, &mut store);
         self.adam_d.initialise(&d, &mut store);
         if config.average > 0.0 {
-            average::initialise(&g, &mut store);
+            average::initialise(&[g, buffers].concat(), &mut store);
         }
         store
     }
@@ -154,7 +157,7 @@ impl Sampler {
         let rows = subject::rows_at_a_time(config);
         let mut tape = Tape::new();
         let z = tape.input("z", [rows, config.z_dim]);
-        let x = sampling_generator(config).record(&mut tape, z);
+        let x = sampling_generator(config).record(&mut tape, z, Mode::Sample);
         tape.output("x", x);
         Ok(Self {
             program: backend.compile(&tape, store)?,

@@ -1,7 +1,6 @@
 //! Multilayer perceptrons with ELU between the layers, the networks of the paper's mixture experiment (A.5).
 
-use super::linear::Linear;
-use super::{Init, Network, Parameter};
+use crate::nn::{Init, Linear, Mode, Network, Parameter};
 use crate::tape::{Tape, Var};
 
 /// Linear layers with ELU between them; the last layer is linear.
@@ -31,7 +30,7 @@ impl Mlp {
     /// for data that reach out to 21, biases of that size spread the bends over the data.
     pub fn with_bias_range(mut self, range: f32) -> Self {
         if let Some(first) = self.layers.first_mut() {
-            first.bias = Init::Uniform(range);
+            first.bias = Some(Init::Uniform(range));
         }
         self
     }
@@ -39,16 +38,16 @@ impl Mlp {
 
 impl Network for Mlp {
     fn parameters(&self) -> Vec<Parameter> {
-        self.layers.iter().flat_map(Linear::parameters).collect()
+        self.layers.iter().flat_map(|l| l.parameters()).collect()
     }
 
-    fn record(&self, t: &mut Tape, x: Var) -> Var {
+    fn record(&self, t: &mut Tape, x: Var, mode: Mode) -> Var {
         let (last, hidden) = self.layers.split_last().expect("at least one layer");
         let mut h = x;
         for layer in hidden {
-            h = layer.record(t, h);
+            h = layer.record(t, h, mode);
             h = t.layer(&layer.name, |t| t.elu(h));
         }
-        last.record(t, h)
+        last.record(t, h, mode)
     }
 }

@@ -1,0 +1,7 @@
+//! Floor 5: the networks of the paper's experiments, built from the layers of [`crate::nn`].
+
+pub mod dcgan;
+pub mod mlp;
+
+pub use dcgan::Dcgan;
+pub use mlp::Mlp;
