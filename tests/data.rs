@@ -333,6 +333,7 @@ fn missing_paths_files_and_archives_are_explained() {
         let error = attempt("absent", &Options { side, ..options });
         assert_eq!(error.exit_code(), 2, "{error}");
     }
+    #[cfg(not(feature = "lmdb"))]
     {
         fs::create_dir(dir.path().join("bedrooms")).unwrap();
         fs::write(dir.path().join("bedrooms/data.mdb"), b"").unwrap();

@@ -96,7 +96,7 @@ mod tests {
     fn pictures_of_their_own_side_are_untouched() {
         let record: Record = std::array::from_fn(|i| (i * i / 7) as u8);
         assert_eq!(picture(&record, 32), record[1..]);
-        let flat: Record = std::array::from_fn(|i| ((i + 1023) / 1024) as u8 * 50);
+        let flat: Record = std::array::from_fn(|i| i.div_ceil(1024) as u8 * 50);
         let large = picture(&flat, 48);
         assert_eq!(large.len(), 3 * 48 * 48);
         assert!((0..3).all(|c| large[c * 48 * 48..][..48 * 48] == [50 * (c as u8 + 1); 48 * 48]));

@@ -1,7 +1,7 @@
 //! The files of a data set: found in a fixed order, described so that a change is noticed, read with care.
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -24,14 +24,13 @@ pub(super) struct File {
 }
 
 impl File {
-    /// Looks at `root`/`path`. A link to nowhere has no size and no time, and is skipped when it is read.
-    pub(super) fn new(root: &Path, path: PathBuf) -> Self {
-        let metadata = fs::metadata(root.join(&path)).ok();
-        let modified = metadata.as_ref().and_then(|m| m.modified().ok());
+    /// The file `path` as `metadata` describes it. A link to nowhere has none; it is skipped when it is read.
+    pub(super) fn new(path: PathBuf, metadata: Option<&Metadata>) -> Self {
+        let modified = metadata.and_then(|m| m.modified().ok());
         let since = |time: SystemTime| time.duration_since(UNIX_EPOCH).ok();
         Self {
             path,
-            size: metadata.map_or(0, |m| m.len()),
+            size: metadata.map_or(0, Metadata::len),
             modified: modified.and_then(since).map_or(0, |d| d.as_nanos()),
         }
     }
@@ -65,11 +64,12 @@ pub(super) fn list(root: &Path) -> Result<Vec<File>> {
                 continue;
             }
             let path = folder.join(name);
-            let full = root.join(&path);
-            if full.is_dir() {
+            // One question to the system per file, for there may be millions.
+            let metadata = fs::metadata(root.join(&path)).ok();
+            if metadata.as_ref().is_some_and(Metadata::is_dir) {
                 folders.push(path);
-            } else if is_picture(&path) && (full.is_file() || !full.exists()) {
-                pictures.push(File::new(root, path));
+            } else if is_picture(&path) && metadata.as_ref().is_none_or(Metadata::is_file) {
+                pictures.push(File::new(path, metadata.as_ref()));
             } else {
                 others += 1;
             }
@@ -86,7 +86,7 @@ pub(super) fn list(root: &Path) -> Result<Vec<File>> {
 }
 
 /// Whether the extension is one of a picture, in small or capital letters.
-pub(super) fn is_picture(path: &Path) -> bool {
+fn is_picture(path: &Path) -> bool {
     let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
     let known = ["png", "jpg", "jpeg", "webp", "gif"];
     extension.is_some_and(|e| known.contains(&e.as_str()))

@@ -1,6 +1,6 @@
 //! Floor 5: the data sets a Coulomb GAN learns from.
 //!
-//! [`mixture`] is points in the plane. Everything else is pictures: [`open()`] recognises what is at a path,
+//! [`mixture`] is points in the plane, [`shapes`] pictures that are drawn. From disk come pictures: [`open()`] recognises what is at a path,
 //! decodes it once into a cache and maps that into memory; [`loader`] hands out its batches.
 
 mod cache;
@@ -12,6 +12,7 @@ mod lsun;
 pub mod mixture;
 pub mod open;
 pub mod pictures;
+pub mod shapes;
 
 pub use cache::Skipped;
 pub use decode::Crop;

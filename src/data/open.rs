@@ -111,10 +111,16 @@ pub fn open(
 /// Finds out what is at `path`.
 fn recognise(path: &Path) -> Result<Set> {
     let metadata = fs::metadata(path).map_err(|e| Error::io("open", path, &e))?;
-    let set = |kind, root: &Path, names: Vec<PathBuf>| Set {
-        kind,
-        root: root.to_path_buf(),
-        files: names.into_iter().map(|n| File::new(root, n)).collect(),
+    let set = |kind, root: &Path, names: Vec<PathBuf>| {
+        let file = |name: PathBuf| {
+            let metadata = fs::metadata(root.join(&name)).ok();
+            File::new(name, metadata.as_ref())
+        };
+        Set {
+            kind,
+            root: root.to_path_buf(),
+            files: names.into_iter().map(file).collect(),
+        }
     };
     if !metadata.is_dir() {
         return match (path.extension(), path.parent(), path.file_name()) {

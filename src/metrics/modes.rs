@@ -11,7 +11,7 @@ use serde::Serialize;
 const RADIUS: f64 = 3.0;
 
 /// A mode counts as covered from this fraction of its fair share of the samples.
-const COVERED: f64 = 0.2;
+pub(super) const COVERED: f64 = 0.2;
 
 /// How a set of samples is spread over the 25 modes of the mixture; see [`ModeReport::new`].
 ///
@@ -150,12 +150,12 @@ fn kl_to_uniform(counts: &[f64; 25]) -> f64 {
 }
 
 /// The smallest value, or 0 of an empty slice.
-fn smallest(values: &[f64]) -> f64 {
+pub(super) fn smallest(values: &[f64]) -> f64 {
     values.iter().copied().reduce(f64::min).unwrap_or(0.0)
 }
 
 /// The largest value, or 0 of an empty slice.
-fn largest(values: &[f64]) -> f64 {
+pub(super) fn largest(values: &[f64]) -> f64 {
     values.iter().copied().reduce(f64::max).unwrap_or(0.0)
 }
 

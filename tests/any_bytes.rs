@@ -1,0 +1,128 @@
+//! Whatever bytes a file holds, reading it gives a value or a sentence: no panic, on random and on damaged
+//! bytes. The targets in `fuzz/` look longer, from the same seeds.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use coulomb_gan::data::{Crop, cifar, decode};
+use coulomb_gan::numbers::Tensor;
+use coulomb_gan::numbers::rng::{below, stream};
+use coulomb_gan::numbers::tensor_file::TensorFile;
+use coulomb_gan::train::{Config, presets};
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+/// A good file for a parser: the name of its fuzz target, the file's name, its bytes.
+type Seed = (&'static str, &'static str, Vec<u8>);
+
+fn seeds() -> Vec<Seed> {
+    let picture = RgbImage::from_fn(12, 10, |x, y| Rgb([20 * x, 25 * y, x * y].map(|v| v as u8)));
+    let picture = DynamicImage::from(picture);
+    let encode = |format| {
+        let mut bytes = Cursor::new(vec![]);
+        picture.write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    };
+    let mut file = TensorFile::default();
+    let tensor = Tensor::new([2, 3], vec![1.0; 6]).unwrap();
+    file.tensors.insert("generator.0.weight".into(), tensor);
+    file.tensors.insert("empty".into(), Tensor::zeros([0]));
+    file.metadata.insert("step".into(), "12".into());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint");
+    file.write(&path).unwrap();
+    let checkpoint = std::fs::read(path).unwrap();
+    let config = presets::preset("mixture").unwrap().to_toml().unwrap();
+    vec![
+        ("cifar", "one.bin", [vec![3], vec![7; 3072]].concat()),
+        ("picture", "small.png", encode(ImageFormat::Png)),
+        ("picture", "small.jpg", encode(ImageFormat::Jpeg)),
+        ("picture", "small.webp", encode(ImageFormat::WebP)),
+        ("picture", "small.gif", encode(ImageFormat::Gif)),
+        ("checkpoint", "two.safetensors", checkpoint),
+        ("config", "mixture.toml", config.into()),
+    ]
+}
+
+/// Reads `bytes` as the fuzz target of that name does; true if they are accepted.
+fn accepts(target: &str, bytes: &[u8]) -> bool {
+    match target {
+        "cifar" => cifar::read_records(bytes).is_ok(),
+        "picture" => decode::picture(bytes, 8, Crop::Center).is_ok_and(|p| p.len() == 192),
+        "checkpoint" => TensorFile::parse(bytes).is_ok(),
+        "config" => std::str::from_utf8(bytes).is_ok_and(|text| Config::parse(text).is_ok()),
+        other => panic!("there is no target {other}"),
+    }
+}
+
+/// Damages `bytes` in one to four places, in one of five ways each.
+fn damage(rng: &mut ChaCha8Rng, bytes: &mut Vec<u8>) {
+    for _ in 0..=below(rng, 4) {
+        let at = below(rng, bytes.len() + 1);
+        let to = (at + below(rng, 9)).min(bytes.len());
+        match below(rng, 5) {
+            0 => bytes.truncate(at),
+            1 => drop(bytes.drain(at..to)),
+            2 => bytes[at..to]
+                .iter_mut()
+                .for_each(|b| *b = rng.next_u32() as u8),
+            3 => bytes[at..to].iter_mut().for_each(|b| *b ^= 1 << (*b % 8)),
+            _ => {
+                let piece = bytes[at..to].to_vec();
+                bytes.splice(at..at, piece);
+            }
+        }
+    }
+}
+
+#[test]
+fn good_files_are_accepted() {
+    for (target, name, bytes) in seeds() {
+        assert!(accepts(target, &bytes), "{name}");
+    }
+}
+
+#[test]
+fn damaged_files_are_answered() {
+    for (target, name, good) in seeds() {
+        let mut accepted = 0;
+        for i in 0..1000 {
+            let mut bytes = good.clone();
+            damage(&mut stream(1, name, i), &mut bytes);
+            accepted += usize::from(accepts(target, &bytes));
+        }
+        assert!(accepted < 1000, "no damage to {name} was noticed");
+    }
+}
+
+#[test]
+fn random_bytes_are_answered() {
+    let seeds = seeds();
+    for i in 0..2000 {
+        let rng = &mut stream(2, "bytes", i);
+        let mut bytes = vec![0; below(rng, 200)];
+        rng.fill_bytes(&mut bytes);
+        for (target, _, seed) in &seeds {
+            // With a good beginning, so that more than the first check sees them.
+            let start = &seed[..below(rng, seed.len().min(40))];
+            accepts(target, &[start, &bytes].concat());
+        }
+        for target in ["cifar", "picture", "checkpoint", "config"] {
+            assert!(!accepts(target, &bytes), "{target} took {bytes:?}");
+        }
+    }
+}
+
+/// `cargo test --test any_bytes -- --ignored` writes the seeds to where the fuzzer looks for them.
+#[test]
+#[ignore = "writes into fuzz/"]
+fn write_seeds() {
+    for (target, name, bytes) in seeds() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("fuzz/seeds")
+            .join(target);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(name), bytes).unwrap();
+    }
+}
