@@ -1,5 +1,7 @@
-//! Floor 5: how good are the samples? Numbers computed from samples alone, without gradients or devices.
+//! Floor 5: how good are the samples? Numbers computed from samples alone, whatever network drew them.
 
+pub mod frechet;
 pub mod modes;
 
+pub use frechet::{Frechet, PictureJudge};
 pub use modes::ModeReport;
