@@ -26,6 +26,8 @@
 //! | "only derive with respect to a" (A.6) | [`tape::Tape::stop_gradient`], [`tape::grad`] |
 //! | Theorem 1 | [`coulomb::particles`] |
 //! | A.5, mixture of Gaussians | [`data::mixture`], [`metrics::modes`], [`train::presets`] |
+//! | 3.1, DCGAN with 5 x 5 filters | [`models::dcgan`] |
+//! | 3.1, FID (a stand-in that is not the FID) | [`metrics::frechet`] |
 //! | Figures 1, 4, 5 | [`figures::field`], [`figures::scatter`], [`figures::density`] |
 //!
 //! # Reading order

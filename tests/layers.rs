@@ -162,9 +162,8 @@ fn running_statistics_follow_pytorchs_rules() {
                     before,
                     "sampling assigns nothing"
                 );
-                for c in 0..3 {
+                for (c, r) in running.iter_mut().enumerate() {
                     let [mean, variance] = statistics(&x, 3, pixels, c);
-                    let r = &mut running[c];
                     *r = [
                         0.9 * r[0] + 0.1 * mean,
                         0.9 * r[1] + 0.1 * variance * n / (n - 1.0),

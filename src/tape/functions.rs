@@ -125,7 +125,7 @@ impl Tape {
         self.map(Map::Elu, x)
     }
 
-    /// `max(x, 0)`; the slope at 0 is taken to be 0, as in PyTorch.
+    /// `max(x, 0)`; the slope at 0 is taken to be 0, as in PyTorch. NaN becomes 0.
     pub fn relu(&mut self, x: Var) -> Var {
         let shape = self.shape(x).clone();
         let zero = self.constant(0.0, shape);
