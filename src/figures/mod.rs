@@ -1,14 +1,15 @@
 //! Floor 6: pictures from plain arrays. Nothing here knows about tapes, networks or devices.
 //!
 //! Reading order: [`palette`] (what colours mean), [`canvas`] (pixels), [`axes`] (data to pixels), and then one
-//! file per figure: [`scatter`] (the paper's Figure 4), [`density`] (Figure 5), [`field`] (Figure 1) and
-//! [`animation`].
+//! file per figure: [`scatter`] (the paper's Figure 4), [`density`] (Figure 5), [`field`] (Figure 1), [`grid`]
+//! (generated pictures) and [`animation`].
 
 pub mod animation;
 pub mod axes;
 pub mod canvas;
 pub mod density;
 pub mod field;
+pub mod grid;
 pub mod palette;
 pub mod scatter;
 
