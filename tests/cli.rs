@@ -1,20 +1,11 @@
 //! The programs as a user meets them: files they write, sentences they end in, exit codes.
 
+mod programs;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
-fn program(name: &str) -> Command {
-    Command::new(match name {
-        "train" => env!("CARGO_BIN_EXE_train"),
-        "sample" => env!("CARGO_BIN_EXE_sample"),
-        _ => env!("CARGO_BIN_EXE_evaluate"),
-    })
-}
-
-fn run(name: &str, args: &[&str]) -> Output {
-    let output = program(name).args(args).output();
-    output.expect("the program starts")
-}
+use programs::{program, refusal, run, text};
 
 /// A short run that touches everything.
 fn short_run(folder: &Path) -> PathBuf {
@@ -44,22 +35,6 @@ fn short_run(folder: &Path) -> PathBuf {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && stderr.is_empty(), "{stderr}");
     out
-}
-
-/// Runs a program that must fail: returns its one sentence, after checking that it is one.
-fn refusal(name: &str, args: &[&str], code: i32) -> String {
-    let output = run(name, args);
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
-    assert!(!stderr.contains("panicked"), "{stderr}");
-    assert!(output.stdout.is_empty());
-    assert_eq!(stderr.lines().count(), 1, "{stderr}");
-    assert!(stderr.starts_with("error: "), "{stderr}");
-    stderr
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("temporary paths are text")
 }
 
 #[test]
@@ -157,6 +132,9 @@ fn a_run_leaves_what_the_documentation_promises() {
     assert!(
         at("c.png").is_file() && at("d/samples.npy").is_file() && at("d/samples.png").is_file()
     );
+    sample(&["--interpolate", "4", "--out", text(&at("walks.npy"))]);
+    let walks = coulomb_gan::numbers::npy::read(&at("walks.npy")).unwrap();
+    assert_eq!(walks.shape()[..], [8 * 4, 2]);
     let z = coulomb_gan::numbers::Tensor::zeros([3, 8]);
     coulomb_gan::numbers::npy::write(&at("z.npy"), &z).unwrap();
     sample(&["--latents", text(&at("z.npy")), "--out", text(&at("e.npy"))]);

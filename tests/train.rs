@@ -7,7 +7,7 @@ use coulomb_gan::exec::Backend;
 use coulomb_gan::numbers::tensor_file::TensorFile;
 use coulomb_gan::train::progress::Progress;
 use coulomb_gan::train::trainer::Trainer;
-use coulomb_gan::train::{Config, RunDir, checkpoint};
+use coulomb_gan::train::{Config, RunDir, checkpoint, subject};
 
 /// A run small enough for a test, with every option in use.
 fn config(steps: u64) -> Config {
@@ -35,13 +35,20 @@ fn config(steps: u64) -> Config {
         checkpoint_every: 7,
         sample_every: 5,
         plateau_patience: None,
+        pictures: None,
     }
+}
+
+fn trainer(config: &Config, backend: &Backend) -> Trainer {
+    let mut config = config.clone();
+    let subject = subject::open(&mut config, backend, &mut |_| {}).unwrap();
+    Trainer::new(&config, backend, subject).unwrap()
 }
 
 /// Trains to the end and returns the last checkpoint's bytes.
 fn train(folder: &Path, config: &Config, backend: &Backend) -> Vec<u8> {
     let run = RunDir::create(Some(folder), config).unwrap();
-    let mut trainer = Trainer::new(config, backend).unwrap();
+    let mut trainer = trainer(config, backend);
     run_to_the_end(&run, &mut trainer, config);
     std::fs::read(checkpoint::newest(&run).unwrap()).unwrap()
 }
@@ -63,7 +70,7 @@ fn a_resumed_run_ends_with_the_same_bytes_as_a_straight_one() {
     let (run, mut resumed) = RunDir::open(&halves).unwrap();
     assert_eq!(resumed, config(20));
     resumed.steps = 40;
-    let mut trainer = Trainer::new(&resumed, &backend).unwrap();
+    let mut trainer = trainer(&resumed, &backend);
     trainer.load(&checkpoint::newest(&run).unwrap()).unwrap();
     assert_eq!(trainer.step(), 20);
     run_to_the_end(&run, &mut trainer, &resumed);
@@ -96,7 +103,7 @@ fn a_plateau_schedule_goes_on_where_it_was() {
         let halves = folder.path().join(half.to_string());
         train(&halves, &config(half), &backend);
         let (run, _) = RunDir::open(&halves).unwrap();
-        let mut trainer = Trainer::new(&config(20), &backend).unwrap();
+        let mut trainer = trainer(&config(20), &backend);
         trainer.load(&checkpoint::newest(&run).unwrap()).unwrap();
         run_to_the_end(&run, &mut trainer, &config(20));
         let resumed = std::fs::read(checkpoint::newest(&run).unwrap()).unwrap();
@@ -217,7 +224,7 @@ fn numbers_that_stop_being_finite_stop_the_run_and_keep_the_last_checkpoint() {
     file.write(&poisoned).unwrap();
 
     let config = config(40);
-    let mut trainer = Trainer::new(&config, &backend).unwrap();
+    let mut trainer = trainer(&config, &backend);
     trainer.load(&poisoned).unwrap();
     let mut progress = Progress::new(true, 10, config.steps);
     let error = trainer.run(&run, &mut progress, &mut || false).unwrap_err();

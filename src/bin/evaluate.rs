@@ -52,8 +52,12 @@ fn run(args: &Args) -> Result<ExitCode> {
     let seed = args.seed.map(|n| unsigned("seed", n)).transpose()?;
     let mut trained = Trained::open(&args.run, args.backend.as_deref(), threads.transpose()?)?;
     let seed = seed.unwrap_or(trained.config().seed);
-    let subject = subject::open(trained.config())?;
-    let count = count.unwrap_or_else(|| subject::samples(trained.config()));
+    let mut config = trained.config().clone();
+    let mut subject = subject::open(&mut config, trained.backend(), &mut |text| {
+        eprintln!("{text}")
+    })?;
+    let count = count.unwrap_or_else(|| subject::judged(&config));
+    subject::check_memory(&config, count)?;
     let samples = trained.source().draw(seed, count)?;
     let report = subject.judge(&samples)?;
     if args.json {

@@ -1,5 +1,7 @@
 //! From the bytes of a PNG, JPEG, WebP or GIF file to one square RGB picture.
 
+use serde::{Deserialize, Serialize};
+
 use std::io::Cursor;
 
 use image::imageops::{self, FilterType};
@@ -10,7 +12,8 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbIma
 const MOST_PIXELS: u64 = 64 << 20;
 
 /// What is left of a picture before it is resized.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Crop {
     /// The largest square in the middle.
     Center,

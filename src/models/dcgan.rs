@@ -30,6 +30,8 @@
 //! default divides the signal by about two in every layer, so that a fresh `G` paints everything the same grey.
 //! The last layer of `D` alone starts as PyTorch's, smaller: the potentials that it is to learn are small.
 
+use serde::{Deserialize, Serialize};
+
 use crate::nn::{
     Activation, BatchNorm, Conv2d, ConvTranspose2d, Init, Layer, Linear, Mode, Network, Parameter,
     Sequential, Statistics,
@@ -50,7 +52,8 @@ const WINDOW: Window = Window {
 const TAPS: f64 = (KERNEL * KERNEL) as f64;
 
 /// Whether activations are normalised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Norm {
     /// No; ELU does without, as in the paper.
     None,
@@ -59,11 +62,13 @@ pub enum Norm {
 }
 
 /// The function at the end of `G`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Output {
     /// Hyperbolic tangent.
     Tanh,
     /// LeCun's, 1.7159 tanh(2x/3), which leaves [−1, 1] where it is sure; whoever draws the picture clips.
+    #[serde(rename = "lecun")]
     LeCunTanh,
 }
 

@@ -1,6 +1,8 @@
 //! Batch normalisation (Ioffe & Szegedy 2015).
 
 use super::{Init, Mode, Network, Parameter};
+use serde::{Deserialize, Serialize};
+
 use crate::tape::{Tape, Var};
 
 /// Keeps the root of a variance away from 0; PyTorch's default.
@@ -10,7 +12,8 @@ const EPSILON: f64 = 1e-5;
 const MOMENTUM: f64 = 0.1;
 
 /// With which means and variances samples are normalised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Statistics {
     /// Running averages over the batches of training: a sample depends on its own latents only. As PyTorch's
     /// norms in `eval()`.

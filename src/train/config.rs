@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::picture_config::PictureConfig;
 use crate::exec::Backend;
 use crate::numbers::{Error, Result};
 
@@ -26,7 +27,7 @@ pub struct Config {
     pub batch_size: usize,
     /// Numbers per latent `z`.
     pub z_dim: usize,
-    /// Units per hidden layer.
+    /// Units per hidden layer; for pictures, channels of the generator's first one.
     pub width: usize,
     /// The exponent `d` of the Plummer kernel, Eq. (5).
     pub kernel_dim: u32,
@@ -62,6 +63,9 @@ pub struct Config {
     /// [`Plateau`]: crate::optim::schedule::Plateau
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plateau_patience: Option<u32>,
+    /// What a run on pictures has beyond; absent for the mixture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pictures: Option<PictureConfig>,
 }
 
 impl Config {
@@ -97,6 +101,15 @@ impl Config {
         if let Some(patience) = self.plateau_patience {
             whole("patience", u64::from(patience), 1_000_000)?;
         }
+        if let Some(pictures) = &self.pictures {
+            pictures.validate(self.batch_size, self.width)?;
+            if self.bias_range > 0.0 {
+                return Err(Error::usage(format!(
+                    "--bias-range {} is of no use for pictures: their networks' biases start at 0; leave it out",
+                    self.bias_range
+                )));
+            }
+        }
         // Arrays of so many numbers take 256 MiB, and a step keeps several.
         for (a, size_a, b, size_b) in [
             ("batch-size", self.batch_size, "width", self.width),
@@ -130,6 +143,17 @@ impl Config {
         number("bias-range", self.bias_range, 0.0, 1e3)?;
         number("ball", self.ball, 0.0, 1e3)?;
         number("average", self.average, 0.0, 0.999_999)
+    }
+
+    /// Steps between lines of `metrics.csv`: 500 lines in a full run. Steps on pictures may be slow, so their
+    /// lines are at most 100 steps apart, and at least 10 (or all there are), which keeps what a line measures
+    /// below 2 % of the training.
+    pub fn log_every(&self) -> u64 {
+        let every = (self.steps / 500).max(1);
+        match self.pictures {
+            None => every,
+            Some(_) => every.clamp(10, 100).min(self.steps),
+        }
     }
 
     /// The backend that the configuration names, with `threads` threads on the CPU.

@@ -1,8 +1,8 @@
 //! Floor 6: training as a user sees it. Read `trainer` first: the whole of training on one screen.
 //!
-//! `config` says what a run is (and `presets` names some), `model` builds its networks and tape, `run_dir` and
-//! `checkpoint` keep it on disk, `progress` shows it, `interrupt` ends it politely. `subject` holds all that
-//! depends on what is learnt: points, judgement and figures.
+//! `config` (with `picture_config`) says what a run is and `presets` names some, `model` builds its networks and
+//! tape, `run_dir` and `checkpoint` keep it on disk, `progress` shows it, `interrupt` ends it politely. `subject`
+//! holds all that depends on what is learnt: points, judgement and figures.
 
 pub mod checkpoint;
 pub mod config;
@@ -10,6 +10,7 @@ pub mod console;
 pub mod flags;
 pub mod interrupt;
 pub mod model;
+pub mod picture_config;
 pub mod presets;
 pub mod progress;
 pub mod run_dir;

@@ -124,18 +124,25 @@ fn sampling_generator(config: &Config) -> Box<dyn Network + Send> {
 }
 
 fn generator(name: &str, config: &Config) -> Box<dyn Network + Send> {
-    let m = subject::point(config).count();
-    let sizes = [config.z_dim, config.width, config.width, m];
-    Box::new(Mlp::new(name, &sizes))
+    let (z_dim, width) = (config.z_dim, config.width);
+    match &config.pictures {
+        None => Box::new(Mlp::new(name, &[z_dim, width, width, 2])),
+        Some(pictures) => Box::new(pictures.dcgan(z_dim, width).generator(name)),
+    }
 }
 
 fn discriminator(config: &Config) -> Box<dyn Network + Send> {
-    let m = subject::point(config).count();
-    let mlp = Mlp::new("discriminator", &[m, config.width, config.width, 1]);
-    if config.bias_range > 0.0 {
-        return Box::new(mlp.with_bias_range(config.bias_range as f32));
+    let (name, width) = ("discriminator", config.width);
+    match &config.pictures {
+        None => {
+            let mlp = Mlp::new(name, &[2, width, width, 1]);
+            match config.bias_range > 0.0 {
+                true => Box::new(mlp.with_bias_range(config.bias_range as f32)),
+                false => Box::new(mlp),
+            }
+        }
+        Some(pictures) => Box::new(pictures.dcgan(config.z_dim, width).discriminator(name)),
     }
-    Box::new(mlp)
 }
 
 /// Draws samples: `G(z)` with the averaged weights where there are any.
@@ -184,7 +191,8 @@ pub struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// `G(z)` for each row of `latents`, `[N, z_dim]`; the result is `[N, point...]`.
+    /// `G(z)` for each row of `latents`, `[N, z_dim]`; the result is `[N, point...]`. Where batch norms sample with
+    /// the statistics of their batch, a point depends on the others that it is computed with.
     ///
     /// # Errors
     /// If the latents are not rows of `z_dim` numbers.

@@ -8,12 +8,15 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// How often a plain line appears.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
+/// How often the bar moves when steps are slow.
+const BAR_EVERY: Duration = Duration::from_millis(250);
+
 /// Shows progress on stderr.
 pub struct Progress {
     kind: Kind,
     total: u64,
     started: (Instant, u64),
-    last_line: Instant,
+    last_shown: Instant,
 }
 
 enum Kind {
@@ -57,7 +60,7 @@ impl Progress {
             kind,
             total,
             started: (now, step),
-            last_line: now,
+            last_shown: now,
         }
     }
 
@@ -76,6 +79,15 @@ impl Progress {
         (step - first) as f64 / time.elapsed().as_secs_f64().max(1e-9)
     }
 
+    /// Whether so much time has passed that something new should be shown.
+    pub fn is_due(&self) -> bool {
+        match &self.kind {
+            Kind::Quiet => false,
+            Kind::Bar(_) => self.last_shown.elapsed() >= BAR_EVERY,
+            Kind::Lines => self.last_shown.elapsed() >= LINE_EVERY,
+        }
+    }
+
     /// Shows `status`.
     pub fn show(&mut self, status: Status) {
         let rate = self.rate(status.step);
@@ -89,11 +101,12 @@ impl Progress {
         match &self.kind {
             Kind::Quiet => {}
             Kind::Bar(bar) => {
+                self.last_shown = Instant::now();
                 bar.set_position(status.step);
                 bar.set_message(text);
             }
-            Kind::Lines if self.last_line.elapsed() >= LINE_EVERY => {
-                self.last_line = Instant::now();
+            Kind::Lines if self.is_due() => {
+                self.last_shown = Instant::now();
                 let left = (self.total - status.step) as f64 / rate.max(1e-9);
                 eprintln!(
                     "step {}/{} · {text} · {left:.0} s left",

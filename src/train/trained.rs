@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::model::{Model, Sampler, Source};
 use super::{Config, RunDir, checkpoint};
-use crate::exec::Store;
+use crate::exec::{Backend, Store};
 use crate::numbers::Result;
 
 /// The newest state of a run.
 pub struct Trained {
     config: Config,
+    backend: Backend,
     checkpoint: PathBuf,
     step: u64,
     store: Store,
@@ -33,6 +34,7 @@ impl Trained {
         let sampler = Sampler::new(&config, &backend, &store)?;
         Ok(Self {
             config,
+            backend,
             checkpoint,
             step,
             store,
@@ -43,6 +45,11 @@ impl Trained {
     /// What the run is.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Where it computes.
+    pub fn backend(&self) -> &Backend {
+        &self.backend
     }
 
     /// The file that was loaded.

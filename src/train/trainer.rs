@@ -6,14 +6,11 @@ use super::checkpoint::Facts;
 use super::model::{Model, Sampler};
 use super::progress::{Progress, Status};
 use super::run_dir::Metrics;
-use super::subject::{self, End, Report, Subject};
+use super::subject::{self, End, Subject};
 use super::{Config, RunDir, checkpoint};
 use crate::exec::{Backend, Program, Store};
 use crate::numbers::{Error, Result, rng};
 use crate::optim::schedule::{Plateau, exponential};
-
-/// Lines of `metrics.csv` in a full run.
-const LOG_LINES: u64 = 500;
 
 /// A run in progress.
 pub struct Trainer {
@@ -40,16 +37,22 @@ struct Sums {
     losses: [f64; 2],
 }
 
+impl Sums {
+    /// The mean losses of `D` and `G`.
+    fn losses(&self) -> [f64; 2] {
+        self.losses.map(|sum| sum / self.steps as f64)
+    }
+}
+
 impl Trainer {
-    /// A trainer at step 0.
+    /// A trainer at step 0 of the run that `config` describes, on its `subject`.
     ///
     /// # Errors
-    /// If the data cannot be read.
-    pub fn new(config: &Config, backend: &Backend) -> Result<Self> {
+    /// Never for a valid configuration.
+    pub fn new(config: &Config, backend: &Backend, subject: Box<dyn Subject>) -> Result<Self> {
         let model = Model::new(config);
         let store = model.initial_store(config);
         let program = backend.compile(&model.record(config), &store)?;
-        let subject = subject::open(config)?;
         let gauge = Model::record_gauge(config, subject.gauge_points());
         let gauge = backend.compile(&gauge, &store)?;
         let sampler = Sampler::new(config, backend, &store)?;
@@ -146,7 +149,7 @@ impl Trainer {
         progress: &mut Progress,
         stop: &mut dyn FnMut() -> bool,
     ) -> Result<()> {
-        let log_every = (self.config.steps / LOG_LINES).max(1);
+        let log_every = self.config.log_every();
         if self.step == 0 {
             run.rewind_metrics(&self.metrics_head(), 0)?;
             self.look(run)?;
@@ -160,6 +163,8 @@ impl Trainer {
             }
             if self.step.is_multiple_of(log_every) {
                 self.log(run, progress)?;
+            } else if progress.is_due() {
+                self.show(self.sums.losses(), progress);
             }
             if self.step.is_multiple_of(self.config.checkpoint_every) {
                 self.save(run)?;
@@ -201,6 +206,7 @@ impl Trainer {
 
     /// Judges and draws the samples of the same latents, and lets the schedule know.
     fn look(&mut self, run: &RunDir) -> Result<()> {
+        self.check_finite(run)?;
         self.subject.look(&mut self.sampler.with(&mut self.store))?;
         if let Some(plateau) = &mut self.plateau {
             plateau.look(self.subject.tracked());
@@ -211,10 +217,10 @@ impl Trainer {
 
     /// Writes a line of `metrics.csv` and shows it.
     fn log(&mut self, run: &RunDir, progress: &mut Progress) -> Result<()> {
-        let sums = std::mem::take(&mut self.sums);
-        let [loss_d, loss_g] = sums.losses.map(|sum| sum / sums.steps as f64);
+        let [loss_d, loss_g] = std::mem::take(&mut self.sums).losses();
         self.check_finite(run)?;
-        let [phi_real, phi_generated, energy] = self.measure();
+        let [phi_real, phi_generated, energy, spread] = self.measure();
+        let d_error = (2.0 * loss_d).sqrt() / f64::from(spread);
         let [lr_g, lr_d] = self.last_rates;
         run.log(&Metrics {
             step: self.step,
@@ -226,20 +232,26 @@ impl Trainer {
             epsilon: self.epsilon(),
             lr_d,
             lr_g,
-            look: self.subject.cells(),
+            look: self.subject.cells(d_error),
             steps_per_s: progress.rate(self.step),
         })?;
+        self.show([loss_d, loss_g], progress);
+        Ok(())
+    }
+
+    /// Shows where the run is.
+    fn show(&self, [loss_d, loss_g]: [f64; 2], progress: &mut Progress) {
         progress.show(Status {
             step: self.step,
             loss_d,
             loss_g,
             look: self.subject.status(),
         });
-        Ok(())
     }
 
-    /// Mean potentials at real and generated points, and the energy, for fresh points of both kinds.
-    fn measure(&mut self) -> [f32; 3] {
+    /// Mean potentials at real and generated points, the energy, and the standard deviation of the potential, for
+    /// fresh points of both kinds.
+    fn measure(&mut self) -> [f32; 4] {
         let (config, count) = (&self.config, self.subject.gauge_points());
         let mut z = vec![0.0; count * config.z_dim];
         let mut y = vec![0.0; count * subject::point(config).count()];
@@ -250,14 +262,14 @@ impl Trainer {
         self.gauge.write("y", &y);
         self.gauge.write("epsilon", &[self.epsilon() as f32]);
         self.gauge.run(&mut self.store);
-        ["phi_real", "phi_generated", "energy"].map(|name| self.gauge.scalar(name))
+        ["phi_real", "phi_generated", "energy", "spread"].map(|name| self.gauge.scalar(name))
     }
 
-    /// Writes everything that a finished run shows; returns the judgement and the files.
+    /// Writes everything that a finished run shows; returns the judgement in words and the files.
     ///
     /// # Errors
     /// If a file cannot be written.
-    pub fn finish(&mut self, run: &RunDir, backend: &Backend) -> Result<(Report, Vec<PathBuf>)> {
+    pub fn finish(&mut self, run: &RunDir, backend: &Backend) -> Result<(String, Vec<PathBuf>)> {
         let epsilon = self.epsilon();
         self.subject.finish(End {
             run,

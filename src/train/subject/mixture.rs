@@ -11,14 +11,14 @@ use crate::metrics::ModeReport;
 use crate::numbers::{Error, Result, Tensor, npy, rng};
 use crate::train::model::Source;
 
-/// The shape of a point.
-pub const POINT: [usize; 1] = [2];
-
 /// Samples that are written and judged at the end of a run.
 pub const SAMPLES: usize = 10_000;
 
 /// Samples for a picture and a mode count in the course of training.
 const LOOK_AT: usize = 2000;
+
+/// Pictures of the training in its animation, at most.
+const TRAINING_FRAMES: usize = 100;
 
 /// The mixture and what the last look saw of its modes.
 pub struct MixtureSubject {
@@ -73,7 +73,7 @@ impl Subject for MixtureSubject {
         "modes_covered,high_quality"
     }
 
-    fn cells(&self) -> String {
+    fn cells(&self, _d_error: f64) -> String {
         let high_quality = self.modes.as_ref().map_or(0.0, |modes| modes.high_quality);
         format!("{},{high_quality:.4}", self.covered())
     }
@@ -88,7 +88,7 @@ impl Subject for MixtureSubject {
         self.modes.as_ref().map_or(f64::INFINITY, missing)
     }
 
-    fn finish(&mut self, mut end: End) -> Result<(Report, Vec<PathBuf>)> {
+    fn finish(&mut self, mut end: End) -> Result<(String, Vec<PathBuf>)> {
         let samples = end.source.draw(self.seed, SAMPLES)?;
         let generated = points(&samples);
         let real = &self.data.points()[..SAMPLES];
@@ -109,15 +109,15 @@ impl Subject for MixtureSubject {
         };
         let picture = field_picture(end.backend, plummer, real, generated)?;
         figures::write_png(&add("field.png"), &picture)?;
-        let frames = training_frames(end.run, end.step)?;
+        let frames = training_frames(end.run, end.step, TRAINING_FRAMES)?;
         animation::write_gif(&add("training.gif"), &frames, 120)?;
         let frames = particle_frames(self.seed, end.backend, real)?;
         animation::write_gif(&add("particles.gif"), &frames, 120)?;
-        Ok((self.judge(&samples)?, files))
+        Ok((modes(&samples).to_string(), files))
     }
 
-    fn judge(&self, samples: &Tensor) -> Result<Report> {
-        Ok(Report::Modes(modes(samples)))
+    fn judge(&mut self, samples: &Tensor) -> Result<Report> {
+        Ok(Report::Modes(Box::new(modes(samples))))
     }
 }
 

@@ -1,53 +1,51 @@
-//! Trains a Coulomb GAN: `train --help`.
+//! The flags of `train`, and the configuration that they ask for.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::Parser;
 use coulomb_gan::numbers::{Error, Result};
-use coulomb_gan::train::console::{self, print};
-use coulomb_gan::train::flags::{unsigned, whole};
-use coulomb_gan::train::interrupt::Interrupt;
-use coulomb_gan::train::model::Model;
-use coulomb_gan::train::presets::{PRESETS, preset};
-use coulomb_gan::train::progress::Progress;
-use coulomb_gan::train::trainer::Trainer;
-use coulomb_gan::train::{Config, RunDir, checkpoint};
+use coulomb_gan::train::Config;
+use coulomb_gan::train::flags::unsigned;
+use coulomb_gan::train::picture_config::{PictureConfig, choice};
+use coulomb_gan::train::presets::preset;
 
 /// Train a Coulomb GAN. Without options: 25 Gaussians in the plane, a minute or two, pictures at the end.
 #[derive(Parser)]
 #[command(version, allow_negative_numbers = true)]
-struct Args {
+pub struct Args {
     /// What to train; see --list-presets
     #[arg(long, default_value = "mixture", conflicts_with = "resume")]
     preset: String,
-    /// Folder of the data; the mixture presets make their own
+    /// Folder of the pictures to learn from; also with --resume, if they have moved
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
+    /// Folder for decoded pictures [default: the user's cache folder]
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
     /// Print the presets and exit
     #[arg(long)]
-    list_presets: bool,
+    pub list_presets: bool,
     /// Where to compute: cpu, or reference (f64 textbook loops, slow)
     #[arg(long, conflicts_with = "resume")]
     backend: Option<String>,
     /// Folder for the run [default: runs/PRESET-NNNN]
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
-    out: Option<PathBuf>,
+    pub out: Option<PathBuf>,
     /// Continue the run in DIR
-    #[arg(long, value_name = "DIR", conflicts_with = "Hyper")]
-    resume: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["Hyper", "PictureFlags"])]
+    pub resume: Option<PathBuf>,
     /// Stop after this many steps
     #[arg(long, value_name = "N")]
     steps: Option<i64>,
     /// CPU threads [default: all cores]; the result does not depend on it
     #[arg(long, value_name = "N")]
-    threads: Option<i64>,
+    pub threads: Option<i64>,
     /// Show no progress
     #[arg(long)]
-    quiet: bool,
+    pub quiet: bool,
     /// Print the recorded step and its plan, then exit
     #[arg(long)]
-    explain: bool,
+    pub explain: bool,
     /// Steps between checkpoints
     #[arg(long, value_name = "N")]
     checkpoint_every: Option<i64>,
@@ -56,6 +54,8 @@ struct Args {
     sample_every: Option<i64>,
     #[command(flatten)]
     hyper: Hyper,
+    #[command(flatten)]
+    pictures: PictureFlags,
 }
 
 /// What a run is; fixed once it has started.
@@ -98,7 +98,7 @@ struct Hyper {
     /// Numbers per latent
     #[arg(long, value_name = "N")]
     z_dim: Option<i64>,
-    /// Units per hidden layer
+    /// Units per hidden layer; for pictures, channels of the generator's first one
     #[arg(long, value_name = "N")]
     width: Option<i64>,
     /// Adam's beta1
@@ -121,9 +121,33 @@ struct Hyper {
     average: Option<f64>,
 }
 
+/// What pictures and their networks look like; fixed once a run has started.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Hyperparameters of a new run on pictures [default: the preset's]")]
+struct PictureFlags {
+    /// Height and width in pixels: 16, 32, 64 or 128
+    #[arg(long, value_name = "N")]
+    side: Option<i64>,
+    /// What is left of a picture before it is resized: center or celeba
+    #[arg(long, value_name = "NAME")]
+    crop: Option<String>,
+    /// Whether activations are normalised: none or batch
+    #[arg(long, value_name = "NAME")]
+    norm: Option<String>,
+    /// Statistics with which batch norms draw samples: running or batch
+    #[arg(long, value_name = "NAME")]
+    bn_sampling: Option<String>,
+    /// The function at the generator's end: tanh or lecun
+    #[arg(long, value_name = "NAME")]
+    output: Option<String>,
+}
+
 impl Args {
     /// The configuration of a new run.
-    fn config(&self) -> Result<Config> {
+    ///
+    /// # Errors
+    /// If a flag makes no sense, alone or beside the others.
+    pub fn config(&self) -> Result<Config> {
         let mut c = preset(&self.preset)?;
         let h = &self.hyper;
         if let Some(steps) = self.steps {
@@ -159,8 +183,36 @@ impl Args {
             c.backend.clone_from(backend);
         }
         c.plateau_patience = self.patience(c.plateau_patience)?;
+        if let Some(pictures) = &mut c.pictures {
+            self.pictures.apply(pictures)?;
+        }
         self.override_running(&mut c)?;
         Ok(c)
+    }
+
+    /// Refuses flags about pictures in a run without, and those about files in one that draws its pictures.
+    fn refuse_picture_flags(&self, c: &Config) -> Result<()> {
+        let f = &self.pictures;
+        let drawn = c.pictures.as_ref().is_none_or(|p| p.data.is_none());
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|p| p.display().to_string());
+        let side = f.side.map(|side| side.to_string());
+        for (flag, value, refused) in [
+            ("data", path(&self.data), drawn),
+            ("cache", path(&self.cache), drawn),
+            ("crop", f.crop.clone(), drawn),
+            ("side", side, c.pictures.is_none()),
+            ("norm", f.norm.clone(), c.pictures.is_none()),
+            ("bn-sampling", f.bn_sampling.clone(), c.pictures.is_none()),
+            ("output", f.output.clone(), c.pictures.is_none()),
+        ] {
+            if let Some(value) = value.filter(|_| refused) {
+                return Err(Error::usage(format!(
+                    "--{flag} {value} is of no use: {} makes its own data; leave it out",
+                    c.preset
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// The patience of the plateau schedule, if that is asked for; the preset has `preset`.
@@ -186,7 +238,26 @@ impl Args {
     }
 
     /// What may also change when a run goes on.
-    fn override_running(&self, c: &mut Config) -> Result<()> {
+    ///
+    /// # Errors
+    /// If a flag makes no sense for the run.
+    pub fn override_running(&self, c: &mut Config) -> Result<()> {
+        self.refuse_picture_flags(c)?;
+        if let Some(pictures) = &mut c.pictures {
+            if let Some(data) = &self.data {
+                // Absolute, so that the run can go on from another folder.
+                let data = data
+                    .canonicalize()
+                    .map_err(|e| Error::io("open", data, &e))?;
+                pictures.data = Some(data);
+            }
+            if let Some(cache) = &self.cache {
+                let cache = std::path::absolute(cache);
+                let cache =
+                    cache.map_err(|e| Error::usage(format!("--cache is no folder: {e}")))?;
+                pictures.cache = Some(cache);
+            }
+        }
         set(&mut c.steps, "steps", self.steps)?;
         set(
             &mut c.checkpoint_every,
@@ -198,106 +269,28 @@ impl Args {
     }
 }
 
+impl PictureFlags {
+    fn apply(&self, c: &mut PictureConfig) -> Result<()> {
+        set(&mut c.side, "side", self.side)?;
+        if let Some(name) = &self.crop {
+            c.crop = choice("crop", name)?;
+        }
+        if let Some(name) = &self.norm {
+            c.norm = choice("norm", name)?;
+        }
+        if let Some(name) = &self.bn_sampling {
+            c.bn_sampling = choice("bn-sampling", name)?;
+        }
+        if let Some(name) = &self.output {
+            c.output = choice("output", name)?;
+        }
+        Ok(())
+    }
+}
+
 fn set<T: TryFrom<i64>>(target: &mut T, flag: &str, value: Option<i64>) -> Result<()> {
     if let Some(value) = value {
         *target = unsigned(flag, value)?;
     }
     Ok(())
-}
-
-fn run(args: &Args) -> Result<ExitCode> {
-    if args.list_presets {
-        for (name, about) in PRESETS {
-            print(&format!("{name:<16} {about}"))?;
-        }
-        return Ok(ExitCode::SUCCESS);
-    }
-    if let Some(data) = &args.data {
-        return Err(Error::usage(format!(
-            "--data {} is of no use: every preset there is makes its own data; leave it out",
-            data.display()
-        )));
-    }
-    let (run, config) = match &args.resume {
-        Some(path) => {
-            let (run, mut config) = RunDir::open(path)?;
-            args.override_running(&mut config)?;
-            (Some(run), config)
-        }
-        None => (None, args.config()?),
-    };
-    if args.explain {
-        print(&Model::new(&config).record(&config).explain())?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let threads = args
-        .threads
-        .map(|n| whole("threads", n, 1, 1024))
-        .transpose()?;
-    let backend = config.backend(threads)?;
-    let interrupt = Interrupt::listen()?;
-    let mut trainer = Trainer::new(&config, &backend)?;
-    let run = match run {
-        Some(run) => {
-            trainer.load(&checkpoint::newest(&run)?)?;
-            if config.steps < trainer.step() {
-                return Err(Error::usage(format!(
-                    "--steps {} lies behind the {} steps that {} has done; ask for more",
-                    config.steps,
-                    trainer.step(),
-                    run.path().display()
-                )));
-            }
-            run.rewind_metrics(&trainer.metrics_head(), trainer.step())?;
-            run.write_config(&config)?;
-            run
-        }
-        None => RunDir::create(args.out.as_deref(), &config)?,
-    };
-    backend.install(|| train(args, &run, &config, &backend, &mut trainer, &interrupt))
-}
-
-fn train(
-    args: &Args,
-    run: &RunDir,
-    config: &Config,
-    backend: &coulomb_gan::exec::Backend,
-    trainer: &mut Trainer,
-    interrupt: &Interrupt,
-) -> Result<ExitCode> {
-    let folder = run.path().display();
-    let mut progress = Progress::new(args.quiet, trainer.step(), config.steps);
-    progress.say(&format!(
-        "{} on {}, seed {}",
-        config.preset,
-        backend.describe(),
-        config.seed
-    ));
-    progress.say(&format!(
-        "step {} of {}, into {folder}; Ctrl-C saves and stops",
-        trainer.step(),
-        config.steps
-    ));
-    let result = trainer.run(run, &mut progress, &mut || interrupt.exit_code().is_some());
-    progress.finish();
-    result?;
-    if let Some(code) = interrupt.exit_code() {
-        eprintln!(
-            "stopped at step {}; go on with: cargo run --release --bin train -- --resume {folder}",
-            trainer.step()
-        );
-        return Ok(ExitCode::from(code));
-    }
-    let (judgement, files) = trainer.finish(run, backend)?;
-    print(&judgement.to_string())?;
-    for file in files {
-        print(&file.display().to_string())?;
-    }
-    Ok(interrupt
-        .exit_code()
-        .map_or(ExitCode::SUCCESS, ExitCode::from))
-}
-
-fn main() -> ExitCode {
-    console::finish(run(&Args::parse()))
 }

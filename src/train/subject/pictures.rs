@@ -1,0 +1,331 @@
+//! A set of pictures as the subject of a run.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use image::RgbImage;
+use serde::Serialize;
+
+use super::picture_files::training_animation;
+use super::{End, Report, Subject, interpolation};
+use crate::data::{self, Loader, Pictures, shapes};
+use crate::exec::Backend;
+use crate::figures::{self, grid};
+use crate::metrics::{Frechet, PictureJudge, ShapesReport};
+use crate::numbers::hash::Fnv1a;
+use crate::numbers::{Error, Result, Tensor, npy, rng};
+use crate::train::Config;
+use crate::train::model::Source;
+use crate::train::picture_config::PictureConfig;
+
+/// Pictures on a sheet of samples, and along its rows.
+pub const SHEET: usize = 64;
+pub const COLUMNS: usize = 8;
+
+/// Pictures that are judged at the end of a run, of each kind.
+pub const JUDGED: usize = 2048;
+
+/// Pictures that are judged in the course of training.
+const LOOK_AT: usize = 1024;
+
+/// Pictures in `samples.npy`.
+const WRITTEN: usize = 256;
+
+/// Walks between latents at the end of a run, and pictures along each.
+const WALKS: usize = 8;
+const WALK_STEPS: usize = 10;
+
+/// Pictures behind a data set's fingerprint.
+const FINGERPRINTED: usize = 64;
+
+/// Skipped files that are named.
+const NAMED: usize = 5;
+
+/// How often a waiting person hears how far decoding is.
+const SAY_EVERY: Duration = Duration::from_secs(5);
+
+/// The pictures, and what the last look saw.
+pub struct PictureSubject {
+    seed: u64,
+    batch_size: usize,
+    pictures: Arc<Pictures>,
+    /// Whether the pictures are the shapes, whose kinds can be counted.
+    shapes: bool,
+    loader: Option<Loader>,
+    /// The step whose batch the loader hands out next.
+    next: u64,
+    started: Instant,
+    judge: PictureJudge,
+    real: RgbImage,
+    samples: Tensor,
+    last: Option<Frechet>,
+}
+
+impl PictureSubject {
+    /// Opens the pictures that `config` names, or draws the shapes.
+    ///
+    /// # Errors
+    /// If there are none, or others than the run has begun with.
+    pub fn open(config: &mut Config, backend: &Backend, say: &mut dyn FnMut(&str)) -> Result<Self> {
+        let (seed, batch_size) = (config.seed, config.batch_size);
+        let Some(c) = &mut config.pictures else {
+            return Err(Error::usage("this run is not about pictures"));
+        };
+        let pictures = match &c.data {
+            None => shapes::pictures(seed, c.side, c.count),
+            Some(path) if path.as_os_str().is_empty() => {
+                return Err(Error::usage(format!(
+                    "--preset {} learns from pictures: say where they are with --data PATH, or try \
+                     --preset shapes, which needs none",
+                    config.preset
+                )));
+            }
+            Some(path) => decode(path, c, say)?,
+        };
+        note_or_compare(c, &pictures)?;
+        let count = pictures.len().min(JUDGED);
+        let mut real =
+            |i, out: &mut [f32]| pictures.write_normalised(spread(i, count, &pictures), out);
+        let judge = PictureJudge::new(backend, c.side, &mut real, count)?;
+        let mut sheet = vec![0.0; SHEET.min(count) * 3 * c.side * c.side];
+        for (i, out) in sheet.chunks_mut(3 * c.side * c.side).enumerate() {
+            pictures.write_normalised(spread(i, SHEET.min(count), &pictures), out);
+        }
+        Ok(Self {
+            seed,
+            batch_size,
+            shapes: c.data.is_none(),
+            loader: None,
+            next: 0,
+            started: Instant::now(),
+            judge,
+            real: grid::grid(&sheet, c.side, COLUMNS),
+            samples: Tensor::zeros([0, 3, c.side, c.side]),
+            last: None,
+            pictures: Arc::new(pictures),
+        })
+    }
+
+    /// Starts the loader at `step`.
+    fn load_from(&mut self, step: u64) {
+        let pictures = Arc::clone(&self.pictures);
+        self.loader = Some(Loader::new(pictures, self.seed, self.batch_size, step));
+        (self.next, self.started) = (step, Instant::now());
+    }
+
+    /// How long training has waited for pictures, in words.
+    fn waiting(&self) -> String {
+        let waited = self.loader.as_ref().map_or(Duration::ZERO, Loader::waited);
+        let all = self.started.elapsed().as_secs_f64().max(1e-9);
+        let waited = waited.as_secs_f64();
+        format!(
+            "waited for pictures {waited:.1} of {all:.1} s, {:.1} %",
+            100.0 * waited / all
+        )
+    }
+
+    /// How well `samples` match the data.
+    fn report(&mut self, samples: &Tensor) -> Result<PictureReport> {
+        let seen = clamped(samples);
+        let frechet = self.judge.judge(&seen)?;
+        let side = self.pictures.side();
+        Ok(PictureReport {
+            samples: samples.shape()[0],
+            frechet_random: frechet.random,
+            frechet_pixels: frechet.pixels,
+            shapes: self.shapes.then(|| ShapesReport::new(&seen, side)),
+        })
+    }
+}
+
+/// The pictures as they are seen: LeCun's tanh may leave [−1, 1].
+fn clamped(samples: &Tensor) -> Vec<f32> {
+    samples.data().iter().map(|x| x.clamp(-1.0, 1.0)).collect()
+}
+
+/// Opens the data set at `path`, and says what was found there.
+fn decode(path: &Path, c: &PictureConfig, say: &mut dyn FnMut(&str)) -> Result<Pictures> {
+    let options = data::Options {
+        side: c.side,
+        crop: c.crop,
+        cache: c.cache.as_deref(),
+    };
+    let mut last_said = Instant::now();
+    let opened = data::open(path, &options, &mut |done, total| {
+        if last_said.elapsed() >= SAY_EVERY {
+            last_said = Instant::now();
+            say(&format!("decoded {done} of {total} pictures"));
+        }
+    })?;
+    say(&opened.from);
+    let skipped = opened.skipped.len();
+    if skipped > 0 {
+        say(&format!(
+            "files skipped, as there is no usable picture in them: {skipped}"
+        ));
+    }
+    for one in opened.skipped.iter().take(NAMED) {
+        say(&format!("  {}: {}", one.path.display(), one.why));
+    }
+    if skipped > NAMED {
+        say(&format!("  and {} more", skipped - NAMED));
+    }
+    Ok(opened.pictures)
+}
+
+/// Notes the data set of a new run in `c`, or compares it with the one noted there.
+fn note_or_compare(c: &mut PictureConfig, pictures: &Pictures) -> Result<()> {
+    let found = (pictures.len(), fingerprint(pictures));
+    if c.fingerprint.is_empty() {
+        (c.count, c.fingerprint) = found;
+        return Ok(());
+    }
+    if found == (c.count, c.fingerprint.clone()) {
+        return Ok(());
+    }
+    let place = c
+        .data
+        .as_deref()
+        .map_or("the shapes".into(), Path::to_string_lossy);
+    let why = match found.0 == c.count {
+        true => format!("other pictures in {place} than the {} of this run", c.count),
+        false => format!(
+            "{} pictures in {place} where this run has {}",
+            found.0, c.count
+        ),
+    };
+    Err(Error::failure(format!(
+        "there are {why}; say with --data where its pictures are now"
+    )))
+}
+
+/// A hash over a few pictures from all over the set.
+fn fingerprint(pictures: &Pictures) -> String {
+    let count = pictures.len().min(FINGERPRINTED);
+    let mut hash = Fnv1a::default();
+    for i in 0..count {
+        hash.add(pictures.bytes(spread(i, count, pictures)));
+    }
+    format!("{:016x}", hash.value())
+}
+
+/// The `i`-th of `count` pictures that are spread evenly over the set: folders are often sorted by kind.
+fn spread(i: usize, count: usize, pictures: &Pictures) -> usize {
+    (i as u64 * pictures.len() as u64 / count as u64) as usize
+}
+
+impl Subject for PictureSubject {
+    fn fill_batch(&mut self, step: u64, y: &mut [f32]) -> Result<()> {
+        if self.loader.is_none() || self.next != step {
+            self.load_from(step);
+        }
+        self.next += 1;
+        self.loader.as_mut().map_or(Ok(()), |loader| loader.fill(y))
+    }
+
+    fn fill_gauge(&self, step: u64, y: &mut [f32]) {
+        let rng = &mut rng::stream(self.seed, "gauge batch", step);
+        for row in y.chunks_mut(3 * self.pictures.side().pow(2)) {
+            let i = rng::below(rng, self.pictures.len());
+            self.pictures.write_normalised(i, row);
+        }
+    }
+
+    fn gauge_points(&self) -> usize {
+        self.batch_size
+    }
+
+    fn look(&mut self, source: &mut Source) -> Result<()> {
+        self.samples = source.draw(self.seed, LOOK_AT)?;
+        self.last = Some(self.judge.judge(&clamped(&self.samples))?);
+        Ok(())
+    }
+
+    fn draw_look(&self, step: u64, path: &Path) -> Result<()> {
+        let side = self.pictures.side();
+        let shown = SHEET * 3 * side * side;
+        let shown = &self.samples.data()[..shown.min(self.samples.data().len())];
+        let generated = grid::grid(shown, side, COLUMNS);
+        let caption = format!("step {step}");
+        let sheet = grid::captioned(&[(&caption, &generated), ("real", &self.real)]);
+        figures::write_png(path, &sheet)
+    }
+
+    fn columns(&self) -> &'static str {
+        "d_error,frechet_random,frechet_pixels"
+    }
+
+    fn cells(&self, d_error: f64) -> String {
+        let [random, pixels] = self
+            .last
+            .map_or([f64::NAN; 2], |last| [last.random, last.pixels]);
+        format!("{d_error:.4e},{random:.6e},{pixels:.6e}")
+    }
+
+    fn status(&self) -> String {
+        format!("frechet_random {:.4}", self.tracked())
+    }
+
+    /// The Fréchet distance of random features.
+    fn tracked(&self) -> f64 {
+        self.last.map_or(f64::INFINITY, |last| last.random)
+    }
+
+    fn finish(&mut self, mut end: End) -> Result<(String, Vec<PathBuf>)> {
+        let waiting = self.waiting();
+        let side = self.pictures.side();
+        let samples = end.source.draw(self.seed, JUDGED)?;
+        let report = self.report(&samples)?;
+        let mut files = vec![];
+        let mut add = |name: &str| {
+            files.push(end.run.file(name));
+            end.run.file(name)
+        };
+        let written = samples.data()[..WRITTEN * 3 * side * side].to_vec();
+        let written = Tensor::new([WRITTEN, 3, side, side], written)?;
+        npy::write(&add("samples.npy"), &written)?;
+        let sheet = grid::grid(written.data(), side, 2 * COLUMNS);
+        figures::write_png(&add("samples.png"), &sheet)?;
+        let latents = interpolation::walks(self.seed, WALKS, WALK_STEPS, end.config.z_dim)?;
+        let strip = end.source.at(&latents)?;
+        let strip = grid::grid(strip.data(), side, WALK_STEPS);
+        figures::write_png(&add("interpolation.png"), &strip)?;
+        training_animation(&add("training.gif"), end.run, end.step)?;
+        Ok((format!("{report}\n{waiting}"), files))
+    }
+
+    fn judge(&mut self, samples: &Tensor) -> Result<Report> {
+        Ok(Report::Pictures(Box::new(self.report(samples)?)))
+    }
+}
+
+/// How well pictures match a data set; less is better, and only equal numbers of samples can be compared.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PictureReport {
+    /// Pictures judged.
+    pub samples: usize,
+    /// Fréchet distance in the features of a fixed random network: no FID.
+    pub frechet_random: f64,
+    /// Fréchet distance in the pixels of the shrunk pictures.
+    pub frechet_pixels: f64,
+    /// Which shapes there are, where the data set has shapes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shapes: Option<ShapesReport>,
+}
+
+impl fmt::Display for PictureReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.shapes {
+            Some(shapes) => writeln!(f, "{shapes}")?,
+            None => writeln!(f, "samples             {:>8}", self.samples)?,
+        }
+        writeln!(
+            f,
+            "frechet_random      {:>8.4}  (fixed random features; no FID)",
+            self.frechet_random
+        )?;
+        write!(f, "frechet_pixels      {:>8.4}", self.frechet_pixels)
+    }
+}
