@@ -12,9 +12,10 @@ use coulomb_gan::exec::{Backend, Program, Store};
 use coulomb_gan::nn::{self, Init, Parameter};
 use coulomb_gan::numbers::{Error, Result, rng};
 use coulomb_gan::optim::Adam;
+use coulomb_gan::tape::convolution::Convolution;
 use coulomb_gan::tape::explain::Cost;
 use coulomb_gan::tape::plan::Plan;
-use coulomb_gan::tape::{Op, Tape, Var};
+use coulomb_gan::tape::{Op, Tape, Var, Window};
 use coulomb_gan::train::model::Model;
 use coulomb_gan::train::presets::preset;
 
@@ -78,6 +79,10 @@ pub fn all() -> Vec<Row> {
         sum("sum over rows of 256x128", [256, 128], 0..1),
         sum("sum of 1 Mi", [1024, 1024], 0..2),
     ]);
+    // The inner layers of the paper's discriminator for 32 x 32 pictures, and its first one.
+    for sizes in [[3, 32, 128], [128, 16, 256], [256, 8, 512]] {
+        rows.extend(convolutions(sizes));
+    }
     for (name, record) in [
         (
             "potential",
@@ -311,6 +316,62 @@ fn call_sgemm([m, k, n]: [usize; 3], ta: bool, tb: bool, a: &[f32], b: &[f32], c
             1,
         );
     }
+}
+
+/// The three contractions of `[channels, side, filters]` with 5 x 5 filters and stride 2. The gradient of the
+/// filters sums over the whole batch, so the reference has to compute all of it, for fewer pictures.
+fn convolutions([channels, side, filters]: [usize; 3]) -> [Row; 3] {
+    let window = Window {
+        stride: [2; 2],
+        padding: [2; 2],
+    };
+    let sizes = move |batch| {
+        let x = [batch, channels, side, side];
+        let sizes = Convolution::new(x, [filters, channels, 5, 5], window);
+        sizes.expect("5 x 5 filters fit these pictures")
+    };
+    [
+        ("conv2d", 64, 1),
+        ("conv2d_input_grad", 64, 1),
+        ("conv2d_weight_grad", 8, 8),
+    ]
+    .map(|(name, batch, checked)| {
+        let all = sizes(batch);
+        let count = |shape: [usize; 4]| shape.iter().product();
+        let numbers = |name, shape| (name, normal(name, count(shape)));
+        let function = Function {
+            name: format!("{name} {batch}x{channels}x{side}x{side} to {filters}"),
+            record: Box::new(move |batch| {
+                let c = sizes(batch);
+                let mut t = Tape::new();
+                let out = match name {
+                    "conv2d" => {
+                        let (x, w) = (t.input("x", c.x()), t.input("w", c.w()));
+                        t.conv2d(x, w, window)
+                    }
+                    "conv2d_input_grad" => {
+                        let (y, w) = (t.input("y", c.y()), t.input("w", c.w()));
+                        t.conv2d_input_grad(y, w, window, c.picture)
+                    }
+                    _ => {
+                        let (x, y) = (t.input("x", c.x()), t.input("y", c.y()));
+                        t.conv2d_weight_grad(x, y, window, c.kernel)
+                    }
+                };
+                t.output("result", out);
+                t
+            }),
+            rows: batch,
+            checked,
+            inputs: vec![
+                numbers("x", all.x()),
+                numbers("w", all.w()),
+                numbers("y", all.y()),
+            ],
+            tolerance: 1e-5,
+        };
+        function.into_row()
+    })
 }
 
 /// A function of each element, for `x` of shape `[rows, cols]`.

@@ -40,7 +40,6 @@ fn run(args: &Args) -> Result<ExitCode> {
         .map(|n| whole("threads", n, 1, 1024))
         .transpose()?;
     let backend = config.backend(threads)?;
-    let interrupt = Interrupt::listen()?;
     let quiet = args.quiet;
     let mut say = |text: &str| {
         if !quiet {
@@ -48,6 +47,8 @@ fn run(args: &Args) -> Result<ExitCode> {
         }
     };
     let subject = subject::open(&mut config, &backend, &mut say)?;
+    // From here on there is something to save; while pictures are decoded, Ctrl-C just ends the program.
+    let interrupt = Interrupt::listen()?;
     let mut trainer = Trainer::new(&config, &backend, subject)?;
     let run = match run {
         Some(run) => {
