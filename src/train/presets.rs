@@ -199,7 +199,8 @@ fn cifar10_released() -> Config {
 }
 
 /// Coloured shapes: something to see within minutes. Networks of an eighth of the paper's width, faster
-/// rates with the discriminator ahead, and samples from averaged weights.
+/// rates with the discriminator ahead, samples from averaged weights, and d = 1, whose force reaches from one
+/// picture to another: with d = 3 no sample had a light background after 3750 steps.
 fn shapes() -> Config {
     let mut config = paper_pictures("shapes", 32, 16, Crop::Center);
     if let Some(pictures) = &mut config.pictures {
@@ -211,6 +212,7 @@ fn shapes() -> Config {
         decay_steps: 10_000,
         batch_size: 64,
         width: 128,
+        kernel_dim: 1,
         lr_g: 2e-4,
         lr_d: 5e-4,
         lr_final: 0.2,
