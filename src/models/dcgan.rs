@@ -36,7 +36,6 @@ use crate::nn::{
     Activation, BatchNorm, Conv2d, ConvTranspose2d, Init, Layer, Linear, Mode, Network, Parameter,
     Sequential, Statistics,
 };
-use crate::numbers::{Error, Result};
 use crate::tape::{Tape, Var, Window};
 
 /// Height and width of all filters.
@@ -95,29 +94,7 @@ pub struct Dcgan {
 }
 
 impl Dcgan {
-    /// Whether there are such networks.
-    ///
-    /// # Errors
-    /// A usage error if a size is none of those listed at the fields.
-    pub fn check(&self) -> Result<()> {
-        let Self { side, width, .. } = *self;
-        if !side.is_power_of_two() || !(16..=128).contains(&side) {
-            return Err(Error::usage(format!(
-                "a DCGAN makes pictures of 16, 32, 64 or 128 pixels a side, not {side}; choose one of these"
-            )));
-        }
-        if width == 0 || !width.is_multiple_of(16) {
-            return Err(Error::usage(format!(
-                "the width of a DCGAN is halved up to four times, so it must be a multiple of 16, not {width}"
-            )));
-        }
-        if self.z_dim == 0 {
-            return Err(Error::usage("a generator needs at least one latent, not 0"));
-        }
-        Ok(())
-    }
-
-    /// `G`, from latents `[B, z_dim]` to pictures `[B, 3, side, side]`, for sizes that [`Dcgan::check`] accepts.
+    /// `G`, from latents `[B, z_dim]` to pictures `[B, 3, side, side]` for sizes as the fields have them.
     pub fn generator(&self, name: &str) -> Generator {
         let normed = self.norm == Norm::Batch;
         let norm = |name: String, channels| BatchNorm {
@@ -165,7 +142,7 @@ impl Dcgan {
         }
     }
 
-    /// `D`, from pictures `[B, 3, side, side]` to numbers `[B, 1]`, for sizes that [`Dcgan::check`] accepts.
+    /// `D`, from pictures `[B, 3, side, side]` to numbers `[B, 1]` for sizes as the fields have them.
     ///
     /// Its norms always use their batch: `D` sees real and generated points as two batches and is never asked
     /// about a single one.
