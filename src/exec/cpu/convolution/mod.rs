@@ -111,7 +111,7 @@ impl Cut {
     pub fn new(what: Contraction, c: &Convolution, lanes: usize) -> Self {
         match what {
             Contraction::Filter => filter::cut(c, lanes),
-            _ => Product::new(what, c).cut(lanes),
+            _ => Product::new(what, c).cut(),
         }
     }
 

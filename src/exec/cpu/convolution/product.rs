@@ -95,7 +95,7 @@ impl Product {
         start..start + size
     }
 
-    pub fn cut(&self, _lanes: usize) -> Cut {
+    pub fn cut(&self) -> Cut {
         let positions = self.classes().map(|class| class.view.position_count());
         let positions = positions.max().unwrap_or(0).max(1);
         let blocks = self.rows().div_ceil(MOST_ROWS);
@@ -111,7 +111,7 @@ impl Product {
     }
 
     pub fn need(&self, lanes: usize) -> Need {
-        let cut = self.cut(lanes);
+        let cut = self.cut();
         let width = PANEL * lanes;
         let mut need = Need::default();
         for class in self.classes() {
