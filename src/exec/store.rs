@@ -37,6 +37,12 @@ impl Store {
         tensor.ok()
     }
 
+    /// All tensors, sorted by name, where they are.
+    pub fn views(&self) -> impl Iterator<Item = (&str, &Shape, &[f32])> {
+        let entries = self.by_name.iter();
+        entries.map(|(name, &i)| (name.as_str(), &self.entries[i].0, &self.entries[i].1[..]))
+    }
+
     /// All names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.by_name.keys().map(String::as_str)

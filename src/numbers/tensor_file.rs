@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, SafeTensors};
 
 use super::atomic::write_atomically;
-use super::{Error, Result, Tensor};
+use super::{Error, Result, Shape, Tensor};
+
+/// Numbers that are written at a time.
+const PART: usize = 1 << 14;
 
 /// Named tensors plus free text, as stored in one `.safetensors` file.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -23,22 +26,9 @@ impl TensorFile {
     /// # Errors
     /// If `path` cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let raw: Vec<(&str, Vec<u8>, &Tensor)> = self
-            .tensors
-            .iter()
-            .map(|(name, tensor)| {
-                let bytes = tensor.data().iter().flat_map(|x| x.to_le_bytes()).collect();
-                (name.as_str(), bytes, tensor)
-            })
-            .collect();
-        let views = raw.iter().map(|(name, bytes, tensor)| {
-            let view = TensorView::new(Dtype::F32, tensor.shape().to_vec(), bytes);
-            (*name, view.expect("a tensor's bytes match its shape"))
-        });
-        let bytes = safetensors::serialize(views, None)
-            .map_err(|e| Error::failure(format!("cannot encode {}: {e}", path.display())))?;
-        let bytes = with_metadata(&bytes, &self.metadata);
-        write_atomically(path, |w| w.write_all(&bytes))
+        let tensors = self.tensors.iter();
+        let tensors = tensors.map(|(name, t)| (name.as_str(), t.shape(), t.data()));
+        write(path, &tensors.collect::<Vec<_>>(), &self.metadata)
     }
 
     /// Reads a file of `f32` tensors.
@@ -80,22 +70,41 @@ impl TensorFile {
     }
 }
 
-/// Puts `metadata` into the header, sorted: the library takes a hash map, whose order changes from run to
-/// run, and equal checkpoints must be equal bytes.
-fn with_metadata(bytes: &[u8], metadata: &BTreeMap<String, String>) -> Vec<u8> {
-    let (length, rest) = bytes
-        .split_first_chunk::<8>()
-        .expect("a serialised file starts with its header's length");
-    let (header, data) = rest.split_at(u64::from_le_bytes(*length) as usize);
-    let mut header: BTreeMap<String, serde_json::Value> =
-        serde_json::from_slice(header).expect("a serialised header is a JSON object");
-    header.insert(
-        "__metadata__".into(),
-        metadata.clone().into_iter().collect(),
-    );
+/// Writes tensors, sorted by name, straight from where they are: a checkpoint of large networks is never copied in
+/// memory. The library's own writer also takes metadata as a hash map, whose order changes from run to run, and
+/// equal checkpoints must be equal bytes.
+///
+/// # Errors
+/// If `path` cannot be written.
+pub fn write(
+    path: &Path,
+    tensors: &[(&str, &Shape, &[f32])],
+    metadata: &BTreeMap<String, String>,
+) -> Result<()> {
+    let mut header: BTreeMap<&str, serde_json::Value> = BTreeMap::new();
+    header.insert("__metadata__", metadata.clone().into_iter().collect());
+    let mut end = 0;
+    for (name, shape, data) in tensors {
+        let start = end;
+        end += size_of_val(*data);
+        let about = serde_json::json!({
+            "dtype": "F32", "shape": shape.to_vec(), "data_offsets": [start, end]
+        });
+        header.insert(name, about);
+    }
     let mut header = serde_json::to_vec(&header).expect("a map of JSON values is JSON");
     header.resize(header.len().next_multiple_of(8), b' ');
-    [&(header.len() as u64).to_le_bytes(), &header[..], data].concat()
+    write_atomically(path, |w| {
+        w.write_all(&(header.len() as u64).to_le_bytes())?;
+        w.write_all(&header)?;
+        let mut bytes = Vec::with_capacity(4 * PART);
+        for part in tensors.iter().flat_map(|(.., data)| data.chunks(PART)) {
+            bytes.clear();
+            bytes.extend(part.iter().flat_map(|x| x.to_le_bytes()));
+            w.write_all(&bytes)?;
+        }
+        Ok(())
+    })
 }
 
 #[cfg(test)]

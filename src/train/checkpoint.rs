@@ -5,14 +5,14 @@
 //! the learning rates wait for one; every random draw is a function of seed and step, so there is nothing else
 //! to save.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Config, RunDir};
 use crate::exec::Store;
 use crate::numbers::atomic::write_atomically;
-use crate::numbers::tensor_file::TensorFile;
+use crate::numbers::tensor_file::{self, TensorFile};
 use crate::numbers::{Error, Result};
 use crate::optim::schedule::Plateau;
 
@@ -34,13 +34,8 @@ pub struct Facts {
 /// # Errors
 /// If the files cannot be written.
 pub fn save(run: &RunDir, config: &Config, facts: Facts, store: &Store) -> Result<PathBuf> {
-    let mut file = TensorFile::default();
-    for name in store.names() {
-        if let Some(tensor) = store.get(name) {
-            file.tensors.insert(name.into(), tensor);
-        }
-    }
-    let mut add = |key: &str, value: String| file.metadata.insert(key.into(), value);
+    let mut metadata = BTreeMap::new();
+    let mut add = |key: &str, value: String| metadata.insert(key.to_owned(), value);
     add("format", FORMAT.to_owned());
     add("preset", config.preset.clone());
     add("seed", config.seed.to_string());
@@ -50,7 +45,7 @@ pub fn save(run: &RunDir, config: &Config, facts: Facts, store: &Store) -> Resul
     }
     let name = format!("step-{:09}.safetensors", facts.step);
     let path = run.file("checkpoints").join(&name);
-    file.write(&path)?;
+    tensor_file::write(&path, &store.views().collect::<Vec<_>>(), &metadata)?;
     write_atomically(&run.file("checkpoints/latest"), |w| {
         w.write_all(format!("{name}\n").as_bytes())
     })?;
