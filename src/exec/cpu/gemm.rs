@@ -46,6 +46,11 @@ pub(super) enum Right {
 }
 
 impl Gemm {
+    /// The product of sizes `[m, k, n]`.
+    pub fn new(ta: bool, tb: bool, [m, k, n]: [usize; 3]) -> Self {
+        Self { m, k, n, ta, tb }
+    }
+
     /// The least number of rows to compute in one go: a tile's, or what repays the library's packing of `B`.
     pub fn chunk_rows(&self, lanes: usize) -> usize {
         match self.right(lanes) {
@@ -202,25 +207,9 @@ impl Kernel for Rows<'_> {
                     columns: (n - column).min(width * L::N),
                     go_on: false,
                 };
-                let rows = self.rows.end - row;
-                match width {
-                    4 => rows_of::<L, 4>(tile, rows),
-                    2 => rows_of::<L, 2>(tile, rows),
-                    _ => rows_of::<L, 1>(tile, rows),
-                }
+                tile.run::<L>(TILE_ROWS.min(self.rows.end - row), width);
             }
             column += width * L::N;
         }
-    }
-}
-
-/// A tile of up to [`TILE_ROWS`] rows.
-#[inline(always)]
-fn rows_of<L: Lanes, const WIDTH: usize>(tile: Tile, rows: usize) {
-    match rows {
-        4.. => tile.run::<L, 4, WIDTH>(),
-        3 => tile.run::<L, 3, WIDTH>(),
-        2 => tile.run::<L, 2, WIDTH>(),
-        _ => tile.run::<L, 1, WIDTH>(),
     }
 }

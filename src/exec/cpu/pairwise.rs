@@ -43,6 +43,14 @@ impl Geometry {
     }
 }
 
+/// Numbers per point of a sum in `m` dimensions.
+pub(super) fn width(what: Pairwise, m: usize) -> usize {
+    match what {
+        Pairwise::Potential => 1,
+        _ => m,
+    }
+}
+
 /// Packs panels of charges.
 pub(super) struct Pack<'a> {
     pub geometry: Geometry,
@@ -115,11 +123,7 @@ impl Sums<'_> {
     #[inline(always)]
     fn blocks<L: Lanes, const P: usize>(self) {
         let m = self.geometry.m;
-        let width = if self.what == Pairwise::Potential {
-            1
-        } else {
-            m
-        };
+        let width = width(self.what, m);
         self.out.fill(0.0);
         let mut start = self.range.start;
         for out in self.out.chunks_mut(P * width) {

@@ -11,6 +11,7 @@
 
 use std::ops::Range;
 
+use super::cut::Pieces;
 use super::lanes::{Kernel, Lanes, math};
 use super::slots::Slots;
 use crate::tape::plan::{Index, Instruction, Load, Pointwise};
@@ -22,25 +23,6 @@ pub(super) const BLOCK: usize = 512;
 /// Numbers of scratch that `program` needs per thread.
 pub(super) fn scratch(program: &Pointwise) -> usize {
     (program.loads.len() + program.instructions.len()) * BLOCK
-}
-
-/// Which elements of a program: ranges of one length, `stride` apart.
-#[derive(Debug, Clone)]
-pub(super) struct Pieces {
-    pub first: Range<usize>,
-    pub stride: usize,
-    pub count: usize,
-}
-
-impl Pieces {
-    /// One range.
-    pub fn one(range: Range<usize>) -> Self {
-        Self {
-            first: range,
-            stride: 0,
-            count: 1,
-        }
-    }
 }
 
 /// Runs a program on some of its elements.

@@ -14,22 +14,18 @@
 use std::ops::Range;
 
 use super::convolution::{
-    self, Chunk, Cut, Filters, Need, PackAnswers, PackFilters, Product, Products, Scratch,
+    self, Filters, Need, PackAnswers, PackFilters, Product, Products, Scratch,
 };
 use super::crew::Place;
+use super::cut::{Chunk, Cut};
 use super::gemm::{self, Gemm, Right};
 use super::lanes::{Isa, Kernel, Lanes};
 use super::pairwise::{self, Geometry};
-use super::pointwise::{self, BLOCK, Pieces};
+use super::pointwise;
 use super::rearrange;
 use super::slots::Slots;
 use crate::exec::buffer::Buffer;
 use crate::tape::plan::{self, Contraction, Pairwise, SlotId, Step};
-
-/// A chunk is about this many floating-point operations, two or three microseconds: long enough that taking it
-/// costs nothing, short enough that threads finish a task together and that the pointwise work after a matrix
-/// product finds its numbers in the first-level cache.
-const CHUNK: usize = 1 << 18;
 
 /// What all threads do together before any of them goes on. `usize` is a step of the plan.
 #[derive(Debug)]
@@ -81,7 +77,7 @@ pub(super) fn lanes_of(isa: Isa) -> usize {
 pub(super) fn packing(i: usize, step: &Step, lanes: usize) -> Option<(Task, usize)> {
     match step.kernel.as_ref()? {
         plan::Kernel::Matmul { ta, tb, size, .. } => {
-            let gemm = gemm_of(*ta, *tb, *size);
+            let gemm = Gemm::new(*ta, *tb, *size);
             match gemm.right(lanes) {
                 Right::Packed(count) if count > 0 => Some((Task::PackMatrix(i, gemm), count)),
                 _ => None,
@@ -97,10 +93,6 @@ pub(super) fn packing(i: usize, step: &Step, lanes: usize) -> Option<(Task, usiz
         }
         _ => None,
     }
-}
-
-fn gemm_of(ta: bool, tb: bool, [m, k, n]: [usize; 3]) -> Gemm {
-    Gemm { m, k, n, ta, tb }
 }
 
 fn geometry_of([_, real, generated, m]: [usize; 4]) -> Geometry {
@@ -168,17 +160,9 @@ impl Shared<'_> {
             }
             Task::Step(step) => {
                 let step = &self.steps[step];
-                if let Some(plan::Kernel::Convolution { what, sizes, .. }) = &step.kernel {
-                    let cut = Cut::new(*what, sizes, lanes);
-                    return place.work_on(number, cut.chunks(), |chunk| {
-                        self.convolution(step, &cut, cut.chunk(chunk), workspace);
-                    });
-                }
-                let (unit, count, cost) = extent(step, lanes);
-                let size = (CHUNK / (unit * cost)).max(1) * unit;
-                place.work_on(number, count.div_ceil(size), |chunk| {
-                    let range = chunk * size..count.min((chunk + 1) * size);
-                    self.step(step, range, &mut workspace.registers);
+                let cut = Cut::new(step, lanes);
+                place.work_on(number, cut.chunks(), |i| {
+                    self.step(step, &cut, &cut.chunk(i), workspace);
                 });
             }
         }
@@ -223,21 +207,6 @@ impl Shared<'_> {
         });
     }
 
-    /// Elements `range` of a step: the kernel, then the pointwise work on its result.
-    fn step(&self, step: &Step, range: Range<usize>, registers: &mut [f32]) {
-        if let Some(kernel) = &step.kernel {
-            self.kernel(kernel, range.clone());
-        }
-        if let Some(program) = &step.pointwise {
-            self.isa.run(pointwise::Run {
-                program,
-                pieces: Pieces::one(range),
-                slots: self.slots,
-                registers,
-            });
-        }
-    }
-
     fn pack_convolution(&self, step: usize, part: usize) {
         let Some(plan::Kernel::Convolution { what, b, sizes, .. }) = &self.steps[step].kernel
         else {
@@ -263,65 +232,30 @@ impl Shared<'_> {
         }
     }
 
-    /// A chunk of a convolution, then the pointwise work on it.
-    fn convolution(&self, step: &Step, cut: &Cut, chunk: Chunk, workspace: &mut Workspace) {
-        let Some(plan::Kernel::Convolution {
-            what,
-            a,
-            out,
-            sizes,
-            ..
-        }) = &step.kernel
-        else {
-            unreachable!("called for convolutions");
-        };
-        // SAFETY: a kernel's operands, and the packing buffer after packing, are not written by its step.
-        let (a, packed) = unsafe { (self.whole(*a), self.whole(self.pack)) };
-        let pieces = Pieces {
-            first: cut.piece(&chunk, chunk.outer.start),
-            stride: cut.stride(),
-            count: chunk.outer.len(),
-        };
-        let scratch = &mut workspace.convolution;
-        let mine = |outer| {
-            // SAFETY: pieces of different pictures or filters, and of different chunks, are disjoint; the kernels
-            // let go of a piece before they ask for another one.
-            unsafe { self.mine(*out, cut.piece(&chunk, outer)) }
-        };
-        match what {
-            Contraction::Filter => self.isa.run(Filters {
-                c: *sizes,
-                x: a,
-                packed,
-                chunk: chunk.clone(),
-                scratch,
-                piece: mine,
-            }),
-            _ => self.isa.run(Products {
-                product: Product::new(*what, sizes),
-                source: a,
-                packed,
-                chunk: chunk.clone(),
-                scratch,
-                piece: mine,
-            }),
+    /// A chunk of a step: the kernel, then the pointwise work on its result.
+    fn step(&self, step: &Step, cut: &Cut, chunk: &Chunk, workspace: &mut Workspace) {
+        if let Some(kernel) = &step.kernel {
+            self.kernel(kernel, cut, chunk, &mut workspace.convolution);
         }
         if let Some(program) = &step.pointwise {
             self.isa.run(pointwise::Run {
                 program,
-                pieces,
+                pieces: cut.pieces(chunk),
                 slots: self.slots,
                 registers: &mut workspace.registers,
             });
         }
     }
 
-    /// Elements `range` of a kernel's result.
-    fn kernel(&self, kernel: &plan::Kernel, range: Range<usize>) {
+    /// A chunk of a kernel's result.
+    fn kernel(&self, kernel: &plan::Kernel, cut: &Cut, chunk: &Chunk, scratch: &mut Scratch) {
+        // What a chunk of a result of one row is.
+        let range = cut.piece(chunk, 0);
         // SAFETY: a kernel's operands, and the packing buffer after packing, are not written by its step (module
-        // documentation); `range` is the current chunk of its result, and each arm borrows it once.
+        // documentation).
         let whole = |slot| unsafe { self.whole(slot) };
-        // SAFETY: as above.
+        // SAFETY: every range is a piece of the current chunk of the kernel's result. Each arm borrows it once; the
+        // convolutions let go of a piece before they ask for another one.
         let mine = |slot, range| unsafe { self.mine(slot, range) };
         match kernel {
             plan::Kernel::Matmul {
@@ -332,7 +266,7 @@ impl Shared<'_> {
                 tb,
                 size,
             } => {
-                let gemm = gemm_of(*ta, *tb, *size);
+                let gemm = Gemm::new(*ta, *tb, *size);
                 let right = gemm.right(lanes_of(self.isa));
                 let b = match right {
                     Right::Packed(count) => &whole(self.pack)[..count],
@@ -347,7 +281,34 @@ impl Shared<'_> {
                     out: mine(*out, range),
                 });
             }
-            plan::Kernel::Convolution { .. } => unreachable!("cut by `Cut`"),
+            plan::Kernel::Convolution {
+                what,
+                a,
+                out,
+                sizes,
+                ..
+            } => {
+                let piece = |outer| mine(*out, cut.piece(chunk, outer));
+                let (operand, packed) = (whole(*a), whole(self.pack));
+                match what {
+                    Contraction::Filter => self.isa.run(Filters {
+                        c: *sizes,
+                        x: operand,
+                        packed,
+                        chunk,
+                        scratch,
+                        piece,
+                    }),
+                    _ => self.isa.run(Products {
+                        product: Product::new(*what, sizes),
+                        source: operand,
+                        packed,
+                        chunk,
+                        scratch,
+                        piece,
+                    }),
+                }
+            }
             plan::Kernel::Sum { x, out, size } => self.isa.run(rearrange::Sum {
                 size: *size,
                 x: whole(*x),
@@ -370,7 +331,7 @@ impl Shared<'_> {
                 size,
             } => {
                 let geometry = geometry_of(*size);
-                let width = pairwise_width(*what, geometry.m);
+                let width = pairwise::width(*what, geometry.m);
                 self.isa.run(pairwise::Sums {
                     what: *what,
                     geometry,
@@ -388,42 +349,4 @@ impl Shared<'_> {
             }
         }
     }
-}
-
-fn pairwise_width(what: Pairwise, m: usize) -> usize {
-    match what {
-        Pairwise::Potential => 1,
-        _ => m,
-    }
-}
-
-/// How a step's result may be cut: into multiples of how many elements, how many there are, and about how
-/// many operations each costs (a pointwise operation also moves its number through the cache: 16).
-fn extent(step: &Step, lanes: usize) -> (usize, usize, usize) {
-    let instructions = step.pointwise.as_ref().map_or(0, |p| p.instructions.len());
-    let (unit, count, cost) = match &step.kernel {
-        None => (BLOCK, step.pointwise.as_ref().map_or(0, |p| p.count), 16),
-        Some(plan::Kernel::Matmul { ta, tb, size, .. }) => {
-            let gemm = gemm_of(*ta, *tb, *size);
-            let unit = gemm.chunk_rows(lanes) * gemm.n;
-            (unit, gemm.m * gemm.n, 2 * gemm.k)
-        }
-        Some(plan::Kernel::Convolution { .. }) => unreachable!("cut by `Cut`"),
-        // Sixteen columns are a register or two; row sums are whole by themselves.
-        Some(plan::Kernel::Sum {
-            size: [o, r, 1], ..
-        }) => (1, *o, 2 * r),
-        Some(plan::Kernel::Sum {
-            size: [o, r, i], ..
-        }) => (16, o * i, 2 * r),
-        Some(plan::Kernel::Broadcast { to, .. }) => (BLOCK, to.iter().product(), 64),
-        Some(plan::Kernel::Transpose { size, .. }) => (BLOCK, size[0] * size[1], 64),
-        Some(plan::Kernel::Pairwise { what, size, .. }) => {
-            let [points, real, generated, m] = *size;
-            let width = pairwise_width(*what, m);
-            let pair = (3 * m + 8).div_ceil(width);
-            (4 * width, points * width, (real + generated) * pair)
-        }
-    };
-    (unit.max(1), count, cost.max(1) + 16 * instructions)
 }

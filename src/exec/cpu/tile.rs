@@ -50,9 +50,30 @@ pub(super) struct Tile<'a> {
 }
 
 impl Tile<'_> {
+    /// So many rows (1 to 4, or 6) of so many registers (1, 2 or 4).
+    #[inline(always)]
+    pub fn run<L: Lanes>(self, rows: usize, width: usize) {
+        match width {
+            4 => self.rows::<L, 4>(rows),
+            2 => self.rows::<L, 2>(rows),
+            _ => self.rows::<L, 1>(rows),
+        }
+    }
+
+    #[inline(always)]
+    fn rows<L: Lanes, const WIDTH: usize>(self, rows: usize) {
+        match rows {
+            6 => self.registers::<L, 6, WIDTH>(),
+            4 => self.registers::<L, 4, WIDTH>(),
+            3 => self.registers::<L, 3, WIDTH>(),
+            2 => self.registers::<L, 2, WIDTH>(),
+            _ => self.registers::<L, 1, WIDTH>(),
+        }
+    }
+
     /// `ROWS × WIDTH` registers.
     #[inline(always)]
-    pub fn run<L: Lanes, const ROWS: usize, const WIDTH: usize>(self) {
+    fn registers<L: Lanes, const ROWS: usize, const WIDTH: usize>(self) {
         let last = self.k - 1;
         assert!((ROWS - 1) * self.a_row + last * self.a_step < self.a.len());
         let last_b = self.b_start + (WIDTH - 1) * self.b_panel + last * self.b_step;

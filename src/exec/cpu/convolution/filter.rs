@@ -5,9 +5,10 @@
 
 use std::ops::Range;
 
-use super::stage::{Positions, Stage, gather};
+use super::stage::{Positions, Stage};
 use super::view::View;
-use super::{Block, CHUNKS, Chunk, Cut, Left, Need, PANEL, Scratch, TERMS};
+use super::{Block, CHUNKS, Left, Need, PANEL, Scratch, TERMS};
+use crate::exec::cpu::cut::{Chunk, Cut};
 use crate::exec::cpu::lanes::{Kernel, Lanes};
 use crate::tape::convolution::Convolution;
 
@@ -108,7 +109,7 @@ pub(in crate::exec::cpu) struct Filters<'a, F> {
     /// All packed answers.
     pub packed: &'a [f32],
     /// Filters, and channels of each.
-    pub chunk: Chunk,
+    pub chunk: &'a Chunk,
     pub scratch: &'a mut Scratch,
     /// The chunk's piece of a filter of the result.
     pub piece: F,
@@ -140,16 +141,7 @@ impl<'a, F: FnMut(usize) -> &'a mut [f32]> Kernel for Filters<'a, F> {
             let stage = Stage::new(&view, positions.pictures.len(), positions.rows.len());
             stage.runs(&positions, terms, terms, runs);
             stage.fill(self.x, c.channels, channels.clone(), &positions, staged);
-            let mut row = 0;
-            for channel in 0..channels.len() {
-                for k in 0..view.taps[0] {
-                    for l in 0..view.taps[1] {
-                        let from = channel * stage.channel() + stage.tap([k, l]);
-                        gather::<L>(&staged[from..], runs, &mut gathered[row * terms..]);
-                        row += 1;
-                    }
-                }
-            }
+            stage.gather_taps::<L>(channels.len(), staged, runs, terms, gathered);
             Block {
                 rows,
                 columns,

@@ -24,6 +24,7 @@ mod view;
 
 use std::ops::Range;
 
+use super::cut::Cut;
 use super::lanes::Lanes;
 use super::tile::Tile;
 use crate::exec::buffer::Buffer;
@@ -89,56 +90,11 @@ impl Need {
     }
 }
 
-/// How a result `[outer, inner · unit]` is cut into chunks, and a chunk into contiguous pieces.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Cut {
-    outer: usize,
-    outer_block: usize,
-    inner: usize,
-    inner_block: usize,
-    unit: usize,
-}
-
-/// A chunk: so many pictures (filters) and so many channels of each.
-#[derive(Debug, Clone)]
-pub(super) struct Chunk {
-    pub outer: Range<usize>,
-    pub inner: Range<usize>,
-}
-
-impl Cut {
-    /// How `what` is cut.
-    pub fn new(what: Contraction, c: &Convolution, lanes: usize) -> Self {
-        match what {
-            Contraction::Filter => filter::cut(c, lanes),
-            _ => Product::new(what, c).cut(),
-        }
-    }
-
-    /// How many chunks there are.
-    pub fn chunks(&self) -> usize {
-        self.outer.div_ceil(self.outer_block) * self.inner.div_ceil(self.inner_block)
-    }
-
-    /// Chunk number `i`.
-    pub fn chunk(&self, i: usize) -> Chunk {
-        let across = self.inner.div_ceil(self.inner_block);
-        let block = |i: usize, size: usize, end: usize| i * size..end.min((i + 1) * size);
-        Chunk {
-            outer: block(i / across, self.outer_block, self.outer),
-            inner: block(i % across, self.inner_block, self.inner),
-        }
-    }
-
-    /// The elements of a chunk that belong to one picture (filter).
-    pub fn piece(&self, chunk: &Chunk, outer: usize) -> Range<usize> {
-        let start = outer * self.inner * self.unit;
-        start + chunk.inner.start * self.unit..start + chunk.inner.end * self.unit
-    }
-
-    /// From one picture (filter) to the next.
-    pub fn stride(&self) -> usize {
-        self.inner * self.unit
+/// How the result of `what` is cut: pictures (filters) and channels of each.
+pub(super) fn cut(what: Contraction, c: &Convolution, lanes: usize) -> Cut {
+    match what {
+        Contraction::Filter => filter::cut(c, lanes),
+        _ => Product::new(what, c).cut(),
     }
 }
 
@@ -248,26 +204,12 @@ impl Block<'_> {
                             columns: wide * L::N,
                             go_on: self.go_on,
                         };
-                        match wide {
-                            4 => high_of::<L, 4>(tile, high),
-                            2 => high_of::<L, 2>(tile, high),
-                            _ => high_of::<L, 1>(tile, high),
-                        }
+                        tile.run::<L>(high, wide);
                         done += high;
                     }
                     register += wide;
                 }
             }
         }
-    }
-}
-
-#[inline(always)]
-fn high_of<L: Lanes, const WIDTH: usize>(tile: Tile, rows: usize) {
-    match rows {
-        ROWS => tile.run::<L, ROWS, WIDTH>(),
-        4 => tile.run::<L, 4, WIDTH>(),
-        2 => tile.run::<L, 2, WIDTH>(),
-        _ => tile.run::<L, 1, WIDTH>(),
     }
 }

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use super::stage::{Positions, Stage, gather, split_runs};
+use super::stage::{Positions, Stage, split_runs};
 use super::view::Class;
-use super::{Block, CHUNKS, COLUMNS, Chunk, Cut, Left, Need, PANEL, ROWS, Scratch, TERMS};
+use super::{Block, CHUNKS, COLUMNS, Left, Need, PANEL, ROWS, Scratch, TERMS};
+use crate::exec::cpu::cut::{Chunk, Cut};
 use crate::exec::cpu::lanes::{Kernel, Lanes};
 use crate::tape::convolution::Convolution;
 use crate::tape::plan::Contraction;
@@ -176,7 +177,7 @@ pub(in crate::exec::cpu) struct Products<'a, F> {
     pub source: &'a [f32],
     /// All packed filters.
     pub packed: &'a [f32],
-    pub chunk: Chunk,
+    pub chunk: &'a Chunk,
     pub scratch: &'a mut Scratch,
     /// The chunk's piece of a picture of the result.
     pub piece: F,
@@ -242,16 +243,7 @@ impl<'a, F: FnMut(usize) -> &'a mut [f32]> Products<'a, F> {
                 end += panel;
                 let (runs, others) = split_runs(rest, end);
                 rest = others;
-                let mut term = 0;
-                for channel in 0..depth.len() {
-                    for k in 0..view.taps[0] {
-                        for l in 0..view.taps[1] {
-                            let from = channel * stage.channel() + stage.tap([k, l]);
-                            gather::<L>(&staged[from..], runs, &mut gathered[term * width..]);
-                            term += 1;
-                        }
-                    }
-                }
+                stage.gather_taps::<L>(depth.len(), staged, runs, width, gathered);
             }
             let before = first * view.tap_count();
             Block {

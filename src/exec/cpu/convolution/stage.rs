@@ -93,7 +93,7 @@ impl<'v> Stage<'v> {
     }
 
     /// Where tap `[k, l]` of a channel starts.
-    pub fn tap(&self, [k, l]: [usize; 2]) -> usize {
+    fn tap(&self, [k, l]: [usize; 2]) -> usize {
         let [down, across] = self.view.step;
         let phase = k % down * self.phases[1] + l % across;
         (phase * self.plane[0] + k / down) * self.plane[1] + l / across
@@ -198,10 +198,34 @@ fn copy(x: &[f32], step: usize, out: &mut [f32]) {
     }
 }
 
+impl Stage<'_> {
+    /// Gathers `runs` for every tap of so many channels, one row of `out` for each, `row` numbers apart.
+    #[inline(always)]
+    pub fn gather_taps<L: Lanes>(
+        &self,
+        channels: usize,
+        stage: &[f32],
+        runs: &[Run],
+        row: usize,
+        out: &mut [f32],
+    ) {
+        let mut start = 0;
+        for channel in 0..channels {
+            for k in 0..self.view.taps[0] {
+                for l in 0..self.view.taps[1] {
+                    let from = channel * self.channel() + self.tap([k, l]);
+                    gather::<L>(&stage[from..], runs, &mut out[start..]);
+                    start += row;
+                }
+            }
+        }
+    }
+}
+
 /// Copies runs from `x` to `out`. Whole registers are copied: behind a run up to a register's numbers are spoilt,
 /// so runs must be copied in the order of their places, and both arrays need a register of room at their ends.
 #[inline(always)]
-pub(super) fn gather<L: Lanes>(x: &[f32], runs: &[Run], out: &mut [f32]) {
+fn gather<L: Lanes>(x: &[f32], runs: &[Run], out: &mut [f32]) {
     for run in runs {
         let (x, out) = (&x[run.from..], &mut out[run.to..]);
         let mut done = 0;

@@ -1,0 +1,123 @@
+//! How the result of a step is cut into the chunks that threads take.
+//!
+//! A result is seen as `outer` rows of `inner` units; a chunk is a block of them. Most kernels have one row, so
+//! that a chunk is a range of elements; a convolution's chunk is some channels of some pictures, or of some
+//! filters: as many ranges as there are pictures.
+
+use std::ops::Range;
+
+use super::convolution;
+use super::gemm::Gemm;
+use super::pairwise;
+use super::pointwise::BLOCK;
+use crate::tape::plan::{Kernel, Step};
+
+/// A chunk is about this many floating-point operations, two or three microseconds: long enough that taking it
+/// costs nothing, short enough that threads finish a task together and that the pointwise work after a matrix
+/// product finds its numbers in the first-level cache.
+const CHUNK: usize = 1 << 18;
+
+/// How a result `[outer, inner · unit]` is cut.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cut {
+    pub outer: usize,
+    pub outer_block: usize,
+    pub inner: usize,
+    pub inner_block: usize,
+    /// Elements of a unit.
+    pub unit: usize,
+}
+
+/// A block of rows and units.
+#[derive(Debug, Clone)]
+pub(super) struct Chunk {
+    pub outer: Range<usize>,
+    pub inner: Range<usize>,
+}
+
+/// The elements of a chunk: ranges of one length, `stride` apart.
+#[derive(Debug, Clone)]
+pub(super) struct Pieces {
+    pub first: Range<usize>,
+    pub stride: usize,
+    pub count: usize,
+}
+
+impl Cut {
+    /// How `step` is cut on a machine with `lanes` numbers per register.
+    pub fn new(step: &Step, lanes: usize) -> Self {
+        match &step.kernel {
+            Some(Kernel::Convolution { what, sizes, .. }) => convolution::cut(*what, sizes, lanes),
+            _ => Self::in_ranges(step, lanes),
+        }
+    }
+
+    /// One row, cut by what its elements cost.
+    fn in_ranges(step: &Step, lanes: usize) -> Self {
+        let instructions = step.pointwise.as_ref().map_or(0, |p| p.instructions.len());
+        // Into multiples of how many elements, how many there are, and about how many operations each costs (a
+        // pointwise operation also moves its number through the cache: 16).
+        let (unit, count, cost) = match &step.kernel {
+            None | Some(Kernel::Convolution { .. }) => {
+                (BLOCK, step.pointwise.as_ref().map_or(0, |p| p.count), 16)
+            }
+            Some(Kernel::Matmul { ta, tb, size, .. }) => {
+                let gemm = Gemm::new(*ta, *tb, *size);
+                (gemm.chunk_rows(lanes) * gemm.n, gemm.m * gemm.n, 2 * gemm.k)
+            }
+            // Sixteen columns are a register or two; row sums are whole by themselves.
+            Some(Kernel::Sum {
+                size: [o, r, 1], ..
+            }) => (1, *o, 2 * r),
+            Some(Kernel::Sum {
+                size: [o, r, i], ..
+            }) => (16, o * i, 2 * r),
+            Some(Kernel::Broadcast { to, .. }) => (BLOCK, to.iter().product(), 64),
+            Some(Kernel::Transpose { size, .. }) => (BLOCK, size[0] * size[1], 64),
+            Some(Kernel::Pairwise { what, size, .. }) => {
+                let [points, real, generated, m] = *size;
+                let width = pairwise::width(*what, m);
+                let pair = (3 * m + 8).div_ceil(width);
+                (4 * width, points * width, (real + generated) * pair)
+            }
+        };
+        let (unit, cost) = (unit.max(1), cost.max(1) + 16 * instructions);
+        Self {
+            outer: 1,
+            outer_block: 1,
+            inner: count,
+            inner_block: (CHUNK / (unit * cost)).max(1) * unit,
+            unit: 1,
+        }
+    }
+
+    /// How many chunks there are.
+    pub fn chunks(&self) -> usize {
+        self.outer.div_ceil(self.outer_block) * self.inner.div_ceil(self.inner_block)
+    }
+
+    /// Chunk number `i`.
+    pub fn chunk(&self, i: usize) -> Chunk {
+        let across = self.inner.div_ceil(self.inner_block);
+        let block = |i: usize, size: usize, end: usize| i * size..end.min((i + 1) * size);
+        Chunk {
+            outer: block(i / across, self.outer_block, self.outer),
+            inner: block(i % across, self.inner_block, self.inner),
+        }
+    }
+
+    /// The elements of a chunk that lie in one of its rows.
+    pub fn piece(&self, chunk: &Chunk, outer: usize) -> Range<usize> {
+        let start = outer * self.inner * self.unit;
+        start + chunk.inner.start * self.unit..start + chunk.inner.end * self.unit
+    }
+
+    /// All elements of a chunk.
+    pub fn pieces(&self, chunk: &Chunk) -> Pieces {
+        Pieces {
+            first: self.piece(chunk, chunk.outer.start),
+            stride: self.inner * self.unit,
+            count: chunk.outer.len(),
+        }
+    }
+}
