@@ -52,8 +52,8 @@
 //! let mut store = Store::new(); // no parameters here
 //! let mut program = Backend::cpu(Some(1))?.compile(&t, &store)?;
 //! program.write("x", &[0.0, 100.0]);
-//! program.run(&mut store);
-//! assert_eq!(program.read("dx"), [1.0, 0.0]);
+//! program.run(&mut store)?;
+//! assert_eq!(program.read("dx")?, [1.0, 0.0]);
 //! # Ok::<(), coulomb_gan::numbers::Error>(())
 //! ```
 

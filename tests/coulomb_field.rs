@@ -365,8 +365,8 @@ fn on_devices(
     let run = |backend| {
         let mut store = support::store(&[]);
         let mut program = support::compile(backend, &t, &store, &inputs);
-        program.run(&mut store);
-        ["potential", "field"].map(|name| program.read(name).to_vec())
+        program.run(&mut store).unwrap();
+        ["potential", "field"].map(|name| program.read(name).unwrap().to_vec())
     };
     support::devices().iter().flatten().map(run).collect()
 }
@@ -459,13 +459,18 @@ fn sums_of_different_sizes_in_one_program() {
     let mut store = support::store(&[]);
     let reference = coulomb_gan::exec::Backend::Reference;
     let mut exact = support::compile(&reference, &t, &store, &inputs);
-    exact.run(&mut store);
+    exact.run(&mut store).unwrap();
     for backend in support::devices().iter().flatten() {
         let mut program = support::compile(backend, &t, &store, &inputs);
         for _ in 0..2 {
-            program.run(&mut store);
+            program.run(&mut store).unwrap();
             for (name, _) in t.outputs() {
-                for (y, exact) in program.read(name).iter().zip(exact.read(name)) {
+                for (y, exact) in program
+                    .read(name)
+                    .unwrap()
+                    .iter()
+                    .zip(exact.read(name).unwrap())
+                {
                     let error = (y - exact).abs() / (1.0 + exact.abs());
                     assert!(
                         error < 1e-5,

@@ -153,12 +153,12 @@ fn running_statistics_follow_pytorchs_rules() {
                 let x = support::uniform(step, "x", 12 * pixels, 1.0, 5.0);
                 let [train, sample] = &mut programs;
                 train.write("x", &x);
-                train.run(&mut store);
-                let before = store.get("n.running_mean");
+                train.run(&mut store).unwrap();
+                let before = store.get("n.running_mean").unwrap();
                 sample.write("x", &x);
-                sample.run(&mut store);
+                sample.run(&mut store).unwrap();
                 assert_eq!(
-                    store.get("n.running_mean"),
+                    store.get("n.running_mean").unwrap(),
                     before,
                     "sampling assigns nothing"
                 );
@@ -169,7 +169,10 @@ fn running_statistics_follow_pytorchs_rules() {
                         0.9 * r[1] + 0.1 * variance * n / (n - 1.0),
                     ];
                     for (what, expected) in [("mean", r[0]), ("var", r[1])] {
-                        let kept = store.get(&format!("n.running_{what}")).expect("a buffer");
+                        let kept = store
+                            .get(&format!("n.running_{what}"))
+                            .unwrap()
+                            .expect("a buffer");
                         let kept = f64::from(kept.data()[c]);
                         assert!((kept - expected).abs() < 1e-5, "{what} {kept} {expected}");
                     }
@@ -178,7 +181,7 @@ fn running_statistics_follow_pytorchs_rules() {
                     for (program, [mean, variance]) in [(&*train, [mean, variance]), (&*sample, *r)]
                     {
                         let expected = (x - mean) / (variance + 1e-5).sqrt();
-                        let y = f64::from(program.read("y")[first]);
+                        let y = f64::from(program.read("y").unwrap()[first]);
                         assert!((y - expected).abs() < 1e-4, "{y} {expected}");
                     }
                 }
@@ -403,7 +406,7 @@ fn signals_keep_their_size_through_fresh_networks() {
         for parameters in [g.parameters(), g.buffers(), d.parameters()] {
             nn::initialise(&parameters, 7, &mut store);
         }
-        let values = reference::evaluate(&t, &mut |name| match store.get(name) {
+        let values = reference::evaluate(&t, &mut |name| match store.get(name).unwrap() {
             Some(tensor) => support::wide(tensor.data()),
             None => {
                 let mut z = vec![0.0; 24];
@@ -464,12 +467,17 @@ fn a_generator_and_a_discriminator_run_alike_everywhere() {
         }
         let z = support::uniform(1, "z", 18, -1.5, 1.5);
         let run = |backend: &Backend| {
-            let mut store = fresh.clone();
+            let mut store = fresh.duplicate().unwrap();
             let mut program = support::compile(backend, &t, &store, &[("z", z.clone())]);
-            program.run(&mut store);
-            let outputs: Vec<Vec<f32>> = names.iter().map(|n| program.read(n).to_vec()).collect();
+            program.run(&mut store).unwrap();
+            let outputs: Vec<Vec<f32>> = names
+                .iter()
+                .map(|n| program.read(n).unwrap().to_vec())
+                .collect();
             let kept = g.buffers().into_iter();
-            let kept: Vec<Tensor> = kept.map(|b| store.get(&b.name).expect("kept")).collect();
+            let kept: Vec<Tensor> = kept
+                .map(|b| store.get(&b.name).unwrap().expect("kept"))
+                .collect();
             (outputs, kept)
         };
         let (expected, expected_kept) = run(&Backend::Reference);

@@ -140,7 +140,7 @@ fn compare(what: &str, t: &mut Tape, source: Source, values: &[(Var, &[f64])]) {
         let mut program = support::compile(&device[1], t, &store, &inputs);
         program.run(&mut store.clone());
         for (i, (_, expected)) in values.iter().enumerate() {
-            let values = support::wide(program.read(&i.to_string()));
+            let values = support::wide(program.read(&i.to_string())).unwrap();
             assert_close(
                 &format!("{what}, value {i} on the CPU"),
                 &values,

@@ -264,14 +264,14 @@ fn compare(recipe: &Recipe) -> Result<(), String> {
         .collect();
     let (mut exact, mut exact_store) = start(&Backend::Reference, &tape, recipe);
     for run in 0..3 {
-        exact.run(&mut exact_store);
+        exact.run(&mut exact_store).unwrap();
         for (who, program, store) in &mut all {
-            program.run(store);
+            program.run(store).unwrap();
             let outputs = tape.outputs().iter().map(|(name, _)| {
                 (
                     name.as_str(),
-                    program.read(name).to_vec(),
-                    exact.read(name).to_vec(),
+                    program.read(name).unwrap().to_vec(),
+                    exact.read(name).unwrap().to_vec(),
                 )
             });
             let states = STATES.map(|name| {
@@ -342,19 +342,19 @@ fn swapped_states_swap_and_later_readers_see_the_old_ones() {
         .flatten()
         .chain([&Backend::Reference]);
     for backend in backends {
-        let mut store = fresh.clone();
+        let mut store = fresh.duplicate().unwrap();
         let mut program = support::compile(backend, &t, &store, &[]);
-        program.run(&mut store);
-        let state = |name| store.get(name).expect("a state").data().to_vec();
+        program.run(&mut store).unwrap();
+        let state = |name| store.get(name).unwrap().expect("a state").data().to_vec();
         assert_eq!(state("a"), [10.0, 20.0]);
         assert_eq!(state("b"), [1.0, 2.0]);
         assert_eq!(state("c"), [2.0, 6.0, 4.0, 8.0]);
         assert_eq!(state("d"), [1.0, 2.0, 1.0, 2.0]);
         assert_eq!(state("e"), [7.0; 3]);
-        assert_eq!(program.read("a + b"), [11.0, 22.0]);
-        assert_eq!(program.read("a"), [1.0, 2.0]);
-        program.run(&mut store);
-        assert_eq!(program.read("a"), [10.0, 20.0]);
+        assert_eq!(program.read("a + b").unwrap(), [11.0, 22.0]);
+        assert_eq!(program.read("a").unwrap(), [1.0, 2.0]);
+        program.run(&mut store).unwrap();
+        assert_eq!(program.read("a").unwrap(), [10.0, 20.0]);
     }
 }
 
@@ -371,9 +371,11 @@ fn a_state_is_not_overwritten_while_a_product_reads_it() {
     let numbers = support::uniform(5, "s", 150 * 150, -1.0, 1.0);
     let fresh = support::store(&[("s", [150, 150].into(), numbers)]);
     let after = |backend: &Backend| {
-        let mut store = fresh.clone();
-        support::compile(backend, &t, &store, &[]).run(&mut store);
-        store.get("s").expect("the state").data().to_vec()
+        let mut store = fresh.duplicate().unwrap();
+        support::compile(backend, &t, &store, &[])
+            .run(&mut store)
+            .unwrap();
+        store.get("s").unwrap().expect("the state").data().to_vec()
     };
     let exact = after(&Backend::Reference);
     for backend in support::devices().iter().flatten() {

@@ -166,8 +166,8 @@ impl Function {
                 for (name, _) in inputs_of(&tape) {
                     program.write(name, self.input(name));
                 }
-                program.run(&mut store);
-                self.check(program.read("result"))?;
+                program.run(&mut store).unwrap();
+                self.check(program.read("result").unwrap())?;
                 Ok(Box::new(move || program.run(&mut store)))
             }),
         }
@@ -182,8 +182,8 @@ impl Function {
             for (name, count) in inputs_of(&tape) {
                 reference.write(name, end.of(self.input(name), count));
             }
-            reference.run(&mut store);
-            let expected = reference.read("result");
+            reference.run(&mut store).unwrap();
+            let expected = reference.read("result").unwrap();
             let found = end.of(found, expected.len());
             let what = format!("the {} {} rows", end.name(), self.checked);
             agree_everywhere(&what, found, expected, self.tolerance)?;
@@ -483,7 +483,7 @@ impl Training {
                 let mut reference = Backend::Reference.compile(&self.tape, &expected)?;
                 for step in 0..CHECKED_STEPS {
                     (self.write)(&mut program, step);
-                    program.run(&mut store);
+                    program.run(&mut store).unwrap();
                     (self.write)(&mut reference, step);
                     reference.run(&mut expected);
                     self.check([&program, &reference], [&store, &expected])?;
@@ -492,7 +492,7 @@ impl Training {
                 let mut step = CHECKED_STEPS;
                 Ok(Box::new(move || {
                     write(&mut program, step);
-                    program.run(&mut store);
+                    program.run(&mut store).unwrap();
                     step += 1;
                 }))
             }),
@@ -502,11 +502,12 @@ impl Training {
     /// Compares all outputs and all states of the program and the reference.
     fn check(&self, programs: [&Program; 2], stores: [&Store; 2]) -> Result<()> {
         for (name, _) in self.tape.outputs() {
-            let [found, expected] = programs.map(|program| program.read(name));
+            let [found, expected] = programs.map(|program| program.read(name)).unwrap();
             (self.agree)(name, found, expected, self.tolerance)?;
         }
         for name in stores[1].names() {
-            let [found, expected] = stores.map(|store| store.get(name).expect("a name it lists"));
+            let [found, expected] =
+                stores.map(|store| store.get(name).unwrap().expect("a name it lists"));
             (self.agree)(name, found.data(), expected.data(), self.tolerance)?;
         }
         Ok(())

@@ -67,15 +67,29 @@ impl Particles {
         Ok(Self { store, program })
     }
 
-    /// Moves every particle once; returns the energy `F̂` before the move.
-    pub fn step(&mut self) -> f32 {
-        self.program.run(&mut self.store);
+    /// Moves every particle once.
+    ///
+    /// # Errors
+    /// If a device has failed.
+    pub fn step(&mut self) -> Result<()> {
+        self.program.run(&mut self.store)
+    }
+
+    /// The energy `F̂` before the last step.
+    ///
+    /// # Errors
+    /// If a device has failed.
+    pub fn energy(&self) -> Result<f32> {
         self.program.scalar("energy")
     }
 
     /// Where the particles are, `[N_x, m]`.
-    pub fn positions(&self) -> Tensor {
-        self.store.get("x").expect("the particles' store holds x")
+    ///
+    /// # Errors
+    /// If a device has failed.
+    pub fn positions(&self) -> Result<Tensor> {
+        let x = self.store.get("x")?;
+        Ok(x.expect("the particles' store holds x"))
     }
 }
 
@@ -98,7 +112,8 @@ mod tests {
         let mut particles = Particles::new(&backend, plummer, &y, &x, 5.0).unwrap();
         let mut energies = vec![];
         for _ in 0..3000 {
-            energies.push(particles.step());
+            particles.step().unwrap();
+            energies.push(particles.energy().unwrap());
         }
         assert!(energies.windows(2).all(|e| e[1] <= e[0] + 1e-6));
         assert!(energies[2999] < 0.01 * energies[0], "{energies:?}");

@@ -1,15 +1,18 @@
-//! Floor 2: running a tape. Two executors, one meaning.
+//! Floor 2: running a tape. Three executors, one meaning.
 //!
 //! - [`mod@reference`] walks the tape in `f64` with textbook loops: it *is* the definition of every primitive.
 //! - [`cpu`] runs the tape's [`crate::tape::plan::Plan`] in `f32` with SIMD kernels on several threads.
+//! - [`gpu`] runs the plan with compute kernels on a graphics processor.
 //!
 //! A [`Store`] keeps the named tensors that live between runs; a [`Program`] is a compiled tape.
 
 pub mod buffer;
 pub mod check;
 pub mod cpu;
+pub mod gpu;
 pub mod reference;
 mod store;
+mod view;
 
 use std::collections::HashMap;
 
@@ -24,18 +27,59 @@ pub enum Backend {
     Reference,
     /// SIMD kernels in `f32` on a crew of threads.
     Cpu(cpu::Device),
+    /// Compute kernels on a graphics processor.
+    Gpu(gpu::Device),
+}
+
+/// How a GPU stores activations and the gradients that flow back through them. Parameters, Adam, statistics of batch
+/// norms and potentials are single precision always, and so are all sums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// `f32`.
+    Single,
+    /// `f16`: half the memory and traffic, 11 bits of precision.
+    Half,
+}
+
+impl Precision {
+    /// The precision called `name`.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub fn of_name(name: &str) -> Result<Self> {
+        match name {
+            "f32" => Ok(Self::Single),
+            "f16" => Ok(Self::Half),
+            _ => Err(Error::usage(format!(
+                "there is no --precision {name}; use f32 or f16"
+            ))),
+        }
+    }
+
+    /// Its name: `f32` or `f16`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Single => "f32",
+            Self::Half => "f16",
+        }
+    }
 }
 
 /// A compiled tape: write inputs, run, read outputs, as often as you like.
 #[derive(Debug)]
 pub struct Program {
     kind: Kind,
+    /// Outputs of one number, in the order of recording.
+    scalars: Vec<String>,
+    /// Whether nobody has taken the scalars of the last run; a GPU keeps its own account.
+    untaken: bool,
 }
 
 #[derive(Debug)]
 enum Kind {
     Reference(Box<reference::Program>),
     Cpu(Box<cpu::Program>),
+    Gpu(Box<gpu::Program>),
 }
 
 impl Backend {
@@ -47,23 +91,39 @@ impl Backend {
         cpu::Device::new(threads).map(Self::Cpu)
     }
 
+    /// The graphics processor that `wanted` asks for, see [`gpu::choose`].
+    ///
+    /// # Errors
+    /// If there is none, none that fits, or it cannot do what is asked.
+    pub fn gpu(wanted: Option<&str>, precision: Precision) -> Result<Self> {
+        let candidate = gpu::choose(gpu::list(), wanted)?;
+        gpu::Device::open(candidate, precision).map(Self::Gpu)
+    }
+
     /// Compiles `tape`; every state it names must be in `store`, with the recorded shape.
     ///
     /// # Errors
-    /// If a state is missing from `store` or has another shape.
+    /// If a state is missing from `store` or has another shape, or a device has no memory left.
     pub fn compile(&self, tape: &Tape, store: &Store) -> Result<Program> {
         let kind = match self {
             Self::Reference => Kind::Reference(Box::new(reference::Program::new(tape, store)?)),
             Self::Cpu(device) => Kind::Cpu(Box::new(cpu::Program::new(device, tape, store)?)),
+            Self::Gpu(device) => Kind::Gpu(Box::new(gpu::Program::new(device, tape, store)?)),
         };
-        Ok(Program { kind })
+        let scalars = tape.outputs().iter();
+        let scalars = scalars.filter(|(_, v)| tape.shape(*v).count() == 1);
+        Ok(Program {
+            kind,
+            scalars: scalars.map(|(name, _)| name.clone()).collect(),
+            untaken: false,
+        })
     }
 
     /// Runs `work` on one of the backend's own threads, so that the programs it runs start without waking
     /// a sleeping thread. Worth it around a training loop.
     pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         match self {
-            Self::Reference => work(),
+            Self::Reference | Self::Gpu(_) => work(),
             Self::Cpu(device) => device.install(work),
         }
     }
@@ -73,6 +133,7 @@ impl Backend {
         match self {
             Self::Reference => "reference (f64, textbook loops, one thread)".into(),
             Self::Cpu(device) => device.describe(),
+            Self::Gpu(device) => device.describe(),
         }
     }
 }
@@ -86,35 +147,70 @@ impl Program {
         let target = match &mut self.kind {
             Kind::Reference(program) => return program.write(name, values),
             Kind::Cpu(program) => program.input(name),
+            Kind::Gpu(program) => program.input(name),
         };
         target.copy_from_slice(values);
     }
 
-    /// Runs once: reads inputs and states, computes, assigns states.
-    pub fn run(&mut self, store: &mut Store) {
+    /// Runs once: reads inputs and states, computes, assigns states. On a GPU the run is handed over, and is done by the
+    /// time that anybody looks at its results.
+    ///
+    /// # Errors
+    /// If a device has failed.
+    pub fn run(&mut self, store: &mut Store) -> Result<()> {
+        self.untaken = true;
         match &mut self.kind {
             Kind::Reference(program) => program.run(store),
             Kind::Cpu(program) => program.run(store),
+            Kind::Gpu(program) => program.run(store),
         }
     }
 
     /// The numbers of output `name` after the last run.
     ///
+    /// # Errors
+    /// If a device has failed.
+    ///
     /// # Panics
     /// If the tape has no such output.
-    pub fn read(&self, name: &str) -> &[f32] {
+    pub fn read(&self, name: &str) -> Result<&[f32]> {
         match &self.kind {
-            Kind::Reference(program) => program.read(name),
-            Kind::Cpu(program) => program.output(name),
+            Kind::Reference(program) => Ok(program.read(name)),
+            Kind::Cpu(program) => Ok(program.output(name)),
+            Kind::Gpu(program) => program.output(name),
         }
     }
 
     /// The single number of output `name` after the last run.
     ///
+    /// # Errors
+    /// If a device has failed.
+    ///
     /// # Panics
     /// If the tape has no such output.
-    pub fn scalar(&self, name: &str) -> f32 {
-        self.read(name)[0]
+    pub fn scalar(&self, name: &str) -> Result<f32> {
+        self.read(name).map(|numbers| numbers[0])
+    }
+
+    /// Puts the outputs of one number, in the order of recording, of the oldest run that has not been asked about into
+    /// `scalars`; false if there is no such run, or without `wait` if it is still under way. On a GPU this is how to
+    /// follow a training without ever waiting for it: results come back some runs later. Only the last few runs are
+    /// kept, so ask after every run.
+    ///
+    /// # Errors
+    /// If a device has failed.
+    pub fn take_scalars(&mut self, wait: bool, scalars: &mut Vec<f32>) -> Result<bool> {
+        if let Kind::Gpu(program) = &mut self.kind {
+            let taken = program.take_scalars(wait)?;
+            return Ok(taken.map(|taken| *scalars = taken).is_some());
+        }
+        scalars.clear();
+        if std::mem::take(&mut self.untaken) {
+            for name in &self.scalars {
+                scalars.push(self.scalar(name)?);
+            }
+        }
+        Ok(!scalars.is_empty())
     }
 }
 

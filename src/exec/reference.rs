@@ -219,9 +219,13 @@ impl Program {
         }
     }
 
-    pub(super) fn run(&mut self, store: &mut Store) {
-        let values = evaluate(&self.tape, &mut |name| match self.states.get(name) {
-            Some(&i) => store.values(i).iter().map(|&x| f64::from(x)).collect(),
+    pub(super) fn run(&mut self, store: &mut Store) -> Result<()> {
+        let wide = |values: &[f32]| values.iter().map(|&x| f64::from(x)).collect();
+        let states = self.states.iter();
+        let states = states.map(|(name, &i)| Ok((name.as_str(), wide(store.values(i)?))));
+        let states: HashMap<&str, Vec<f64>> = states.collect::<Result<_>>()?;
+        let values = evaluate(&self.tape, &mut |name| match states.get(name) {
+            Some(values) => values.clone(),
             None => self.inputs[name].clone(),
         });
         let rounded = |v: Var| values[v.0].iter().map(|&x| x as f32);
@@ -229,7 +233,7 @@ impl Program {
             if let Op::Assign { state, .. } = node.op
                 && let Op::State { name } = &self.tape.node(state).op
             {
-                let target = store.values_mut(self.states[name]);
+                let target = store.values_mut(self.states[name])?;
                 target
                     .iter_mut()
                     .zip(rounded(Var(i)))
@@ -239,6 +243,7 @@ impl Program {
         for (name, v) in self.tape.outputs() {
             self.outputs.insert(name.clone(), rounded(*v).collect());
         }
+        Ok(())
     }
 
     pub(super) fn read(&self, name: &str) -> &[f32] {

@@ -6,18 +6,23 @@
 use super::adam::mix;
 use crate::exec::Store;
 use crate::nn::Parameter;
+use crate::numbers::Result;
 use crate::tape::{Tape, Var};
 
 /// Prefix of averaged parameters: `average.generator.0.weight`.
 pub const PREFIX: &str = "average.";
 
 /// Starts the averages at the current values of `parameters`.
-pub fn initialise(parameters: &[Parameter], store: &mut Store) {
+///
+/// # Errors
+/// If these have to come from a GPU that has failed.
+pub fn initialise(parameters: &[Parameter], store: &mut Store) -> Result<()> {
     for parameter in parameters {
-        if let Some(value) = store.get(&parameter.name) {
+        if let Some(value) = store.get(&parameter.name)? {
             store.insert(&format!("{PREFIX}{}", parameter.name), &value);
         }
     }
+    Ok(())
 }
 
 /// Records one update of the averages towards `values`, the new values of `parameters`.

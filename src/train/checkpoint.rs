@@ -45,7 +45,7 @@ pub fn save(run: &RunDir, config: &Config, facts: Facts, store: &Store) -> Resul
     }
     let name = format!("step-{:09}.safetensors", facts.step);
     let path = run.file("checkpoints").join(&name);
-    tensor_file::write(&path, &store.views().collect::<Vec<_>>(), &metadata)?;
+    tensor_file::write(&path, &store.views()?, &metadata)?;
     write_atomically(&run.file("checkpoints/latest"), |w| {
         w.write_all(format!("{name}\n").as_bytes())
     })?;
@@ -129,7 +129,7 @@ pub fn load(path: &Path, config: &Config, store: &mut Store) -> Result<Facts> {
         )));
     }
     for (name, tensor) in &file.tensors {
-        let wanted = store.get(name).map(|t| t.shape().clone());
+        let wanted = store.shape_of(name).cloned();
         if wanted.as_ref() != Some(tensor.shape()) {
             let wanted = wanted.unwrap_or_else(|| [0].into());
             return Err(refuse(format!(

@@ -78,7 +78,10 @@ impl Model {
     }
 
     /// Everything that lives between steps, at step 0.
-    pub fn initial_store(&self, config: &Config) -> Store {
+    ///
+    /// # Errors
+    /// Never: nothing has left this memory yet.
+    pub fn initial_store(&self, config: &Config) -> Result<Store> {
         let (g, d) = (self.generator.parameters(), self.discriminator.parameters());
         let mut store = Store::new();
         nn::initialise(&g, config.seed, &mut store);
@@ -88,9 +91,9 @@ impl Model {
         self.adam_g.initialise(&g, &mut store);
         self.adam_d.initialise(&d, &mut store);
         if config.average > 0.0 {
-            average::initialise(&[g, buffers].concat(), &mut store);
+            average::initialise(&[g, buffers].concat(), &mut store)?;
         }
-        store
+        Ok(store)
     }
 }
 
@@ -237,8 +240,8 @@ impl Source<'_> {
         while points.len() < wanted {
             fill(&mut z);
             program.write("z", &z);
-            program.run(self.store);
-            let x = program.read("x");
+            program.run(self.store)?;
+            let x = program.read("x")?;
             points.extend_from_slice(&x[..x.len().min(wanted - points.len())]);
         }
         Tensor::new(batch_of(count, point), points)

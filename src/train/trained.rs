@@ -28,7 +28,7 @@ impl Trained {
             config.backend = backend.into();
         }
         let backend = config.backend(threads)?;
-        let mut store = Model::new(&config).initial_store(&config);
+        let mut store = Model::new(&config).initial_store(&config)?;
         let checkpoint = checkpoint::newest(&run)?;
         let step = checkpoint::load(&checkpoint, &config, &mut store)?.step;
         let sampler = Sampler::new(&config, &backend, &store)?;

@@ -27,6 +27,8 @@ pub struct Trainer {
     y: Vec<f32>,
     ball: Vec<f32>,
     last_rates: [f64; 2],
+    /// `loss_d` and `loss_g` of one step.
+    losses: Vec<f32>,
     sums: Sums,
 }
 
@@ -38,9 +40,9 @@ struct Sums {
 }
 
 impl Sums {
-    /// The mean losses of `D` and `G`.
+    /// The mean losses of `D` and `G`; 0 before any have come back.
     fn losses(&self) -> [f64; 2] {
-        self.losses.map(|sum| sum / self.steps as f64)
+        self.losses.map(|sum| sum / self.steps.max(1) as f64)
     }
 }
 
@@ -51,7 +53,7 @@ impl Trainer {
     /// Never for a valid configuration.
     pub fn new(config: &Config, backend: &Backend, subject: Box<dyn Subject>) -> Result<Self> {
         let model = Model::new(config);
-        let store = model.initial_store(config);
+        let store = model.initial_store(config)?;
         let program = backend.compile(&model.record(config), &store)?;
         let gauge = Model::record_gauge(config, subject.gauge_points());
         let gauge = backend.compile(&gauge, &store)?;
@@ -68,6 +70,7 @@ impl Trainer {
             y: vec![0.0; config.batch_size * point],
             ball: vec![0.0; config.batch_size * point],
             last_rates: [0.0; 2],
+            losses: Vec::with_capacity(2),
             sums: Sums::default(),
             config: config.clone(),
             model,
@@ -129,11 +132,18 @@ impl Trainer {
         self.program.write("epsilon", &[self.epsilon() as f32]);
         self.model.adam_g.write(&mut self.program, step + 1, lr_g);
         self.model.adam_d.write(&mut self.program, step + 1, lr_d);
-        self.program.run(&mut self.store);
+        self.program.run(&mut self.store)?;
         self.step += 1;
-        self.sums.steps += 1;
-        for (sum, name) in self.sums.losses.iter_mut().zip(["loss_d", "loss_g"]) {
-            *sum += f64::from(self.program.scalar(name));
+        self.collect(false)
+    }
+
+    /// Adds up the losses that have come back, with `wait` of all steps so far.
+    fn collect(&mut self, wait: bool) -> Result<()> {
+        while self.program.take_scalars(wait, &mut self.losses)? {
+            self.sums.steps += 1;
+            for (sum, &loss) in self.sums.losses.iter_mut().zip(&self.losses) {
+                *sum += f64::from(loss);
+            }
         }
         Ok(())
     }
@@ -193,7 +203,7 @@ impl Trainer {
 
     /// Stops a run whose numbers have become infinite or undefined: every later step would be wasted.
     fn check_finite(&self, run: &RunDir) -> Result<()> {
-        if self.store.is_finite() {
+        if self.store.is_finite()? {
             return Ok(());
         }
         Err(Error::failure(format!(
@@ -217,9 +227,13 @@ impl Trainer {
 
     /// Writes a line of `metrics.csv` and shows it.
     fn log(&mut self, run: &RunDir, progress: &mut Progress) -> Result<()> {
+        self.collect(true)?;
         let [loss_d, loss_g] = std::mem::take(&mut self.sums).losses();
-        self.check_finite(run)?;
-        let [phi_real, phi_generated, energy, spread] = self.measure();
+        // A weight that is no number makes losses that are none: as long as they are, spare looking at every weight.
+        if !(loss_d + loss_g).is_finite() {
+            self.check_finite(run)?;
+        }
+        let [phi_real, phi_generated, energy, spread] = self.measure()?;
         let d_error = (2.0 * loss_d).sqrt() / f64::from(spread);
         let [lr_g, lr_d] = self.last_rates;
         run.log(&Metrics {
@@ -251,7 +265,7 @@ impl Trainer {
 
     /// Mean potentials at real and generated points, the energy, and the standard deviation of the potential, for
     /// fresh points of both kinds.
-    fn measure(&mut self) -> [f32; 4] {
+    fn measure(&mut self) -> Result<[f32; 4]> {
         let (config, count) = (&self.config, self.subject.gauge_points());
         let mut z = vec![0.0; count * config.z_dim];
         let mut y = vec![0.0; count * subject::point(config).count()];
@@ -261,8 +275,14 @@ impl Trainer {
         self.gauge.write("z", &z);
         self.gauge.write("y", &y);
         self.gauge.write("epsilon", &[self.epsilon() as f32]);
-        self.gauge.run(&mut self.store);
-        ["phi_real", "phi_generated", "energy", "spread"].map(|name| self.gauge.scalar(name))
+        self.gauge.run(&mut self.store)?;
+        let scalar = |name| self.gauge.scalar(name);
+        Ok([
+            scalar("phi_real")?,
+            scalar("phi_generated")?,
+            scalar("energy")?,
+            scalar("spread")?,
+        ])
     }
 
     /// Writes everything that a finished run shows; returns the judgement in words and the files.

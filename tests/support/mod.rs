@@ -2,11 +2,12 @@
 
 #![allow(dead_code, reason = "each test file asks for its own part")]
 
+use std::io::Write;
 use std::sync::OnceLock;
 
 use coulomb_gan::exec::cpu::{Device, Isa};
-use coulomb_gan::exec::{Backend, Program, Store, reference};
-use coulomb_gan::numbers::{Shape, Tensor, rng};
+use coulomb_gan::exec::{Backend, Precision, Program, Store, reference};
+use coulomb_gan::numbers::{Error, Shape, Tensor, rng};
 use coulomb_gan::tape::{Op, Tape, Var};
 use rand::RngExt;
 
@@ -32,6 +33,26 @@ pub fn devices() -> &'static [[Backend; 3]] {
         isas.map(|isa| [1, 2, 3].map(|threads| with(isa, threads)))
             .collect()
     })
+}
+
+/// The GPU to test on; none, and loudly so, where this machine has none. With `COULOMB_REQUIRE_GPU=1` that is a failure.
+pub fn gpu(precision: Precision) -> Option<Backend> {
+    static SINGLE: OnceLock<Result<Backend, Error>> = OnceLock::new();
+    static HALF: OnceLock<Result<Backend, Error>> = OnceLock::new();
+    let cell = match precision {
+        Precision::Single => &SINGLE,
+        Precision::Half => &HALF,
+    };
+    match cell.get_or_init(|| Backend::gpu(None, precision)) {
+        Ok(backend) => Some(backend.clone()),
+        Err(why) => {
+            let required = std::env::var_os("COULOMB_REQUIRE_GPU").is_some_and(|v| v == "1");
+            assert!(!required, "COULOMB_REQUIRE_GPU=1, but {why}");
+            // Not `eprintln`, which the test runner keeps to itself.
+            let _ = writeln!(std::io::stderr(), "SKIPPED on the GPU: {why}");
+            None
+        }
+    }
 }
 
 /// A store that holds these tensors.

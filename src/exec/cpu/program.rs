@@ -85,12 +85,12 @@ impl Program {
         &self.buffers[*slot][..*count]
     }
 
-    pub(in crate::exec) fn run(&mut self, store: &mut Store) {
+    pub(in crate::exec) fn run(&mut self, store: &mut Store) -> Result<()> {
         self.slots.clear();
         let mut states = self.states.iter().peekable();
         for (id, buffer) in self.buffers.iter_mut().enumerate() {
             match states.next_if(|(slot, _)| *slot == id) {
-                Some(&(_, position)) => self.slots.push(store.values_mut(position)),
+                Some(&(_, position)) => self.slots.push(store.values_mut(position)?),
                 None => self.slots.push(buffer),
             }
         }
@@ -108,5 +108,6 @@ impl Program {
                 shared.run(number, task, place, &mut workspace);
             }
         });
+        Ok(())
     }
 }

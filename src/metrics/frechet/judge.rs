@@ -73,7 +73,7 @@ impl PictureJudge {
             )));
         }
         check_count(count)?;
-        let (tape, store) = random_network(side);
+        let (tape, store) = random_network(side)?;
         let program = backend.compile(&tape, &store)?;
         let nowhere = || Gaussian::new(&[], &[]);
         let mut judge = Self {
@@ -88,7 +88,7 @@ impl PictureJudge {
             if picture.iter().any(|x| !x.is_finite()) {
                 broken.get_or_insert(i);
             }
-        });
+        })?;
         match broken {
             None => Ok(judge),
             Some(i) => Err(Error::failure(format!(
@@ -119,13 +119,17 @@ impl PictureJudge {
         }
         let fitted = self.fit(count, &mut |i, picture| {
             picture.copy_from_slice(&pictures[i * size..][..size]);
-        });
+        })?;
         let [random, pixels] = [0, 1].map(|i| distance(&self.real[i], &fitted[i]));
         Ok(Frechet { random, pixels })
     }
 
     /// Gaussians fitted to both kinds of features of `count` pictures.
-    fn fit(&mut self, count: usize, write: &mut dyn FnMut(usize, &mut [f32])) -> [Gaussian; 2] {
+    fn fit(
+        &mut self,
+        count: usize,
+        write: &mut dyn FnMut(usize, &mut [f32]),
+    ) -> Result<[Gaussian; 2]> {
         let size = 3 * self.side * self.side;
         let mut moments = [FEATURES, 3 * BOXES * BOXES].map(Moments::new);
         let mut batch = vec![0.0; ROWS * size];
@@ -137,15 +141,15 @@ impl PictureJudge {
                 moments[1].add(&shrunk(picture, self.side));
             }
             self.program.write("x", &batch);
-            self.program.run(&mut self.store);
-            let third = self.program.read("third").chunks(CHANNELS[3]);
-            let fourth = self.program.read("fourth").chunks(CHANNELS[4]);
+            self.program.run(&mut self.store)?;
+            let third = self.program.read("third")?.chunks(CHANNELS[3]);
+            let fourth = self.program.read("fourth")?.chunks(CHANNELS[4]);
             for (third, fourth) in third.zip(fourth).take(rows) {
                 let row = third.iter().chain(fourth).map(|&x| f64::from(x));
                 moments[0].add(&row.collect::<Vec<_>>());
             }
         }
-        moments.map(|m| m.gaussian())
+        Ok(moments.map(|m| m.gaussian()))
     }
 }
 
@@ -174,7 +178,7 @@ fn shrunk(picture: &[f32], side: usize) -> Vec<f64> {
 
 /// The random network for [`ROWS`] pictures `x`, with the outputs `third` and `fourth`, `[ROWS, channels]`, and its
 /// weights.
-fn random_network(side: usize) -> (Tape, Store) {
+fn random_network(side: usize) -> Result<(Tape, Store)> {
     let mut t = Tape::new();
     let mut store = Store::new();
     let mut h = t.input("x", [ROWS, 3, side, side]);
@@ -198,7 +202,7 @@ fn random_network(side: usize) -> (Tape, Store) {
         };
         nn::initialise(&layer.parameters(), SEED, &mut store);
         if i == 0 {
-            centre(&layer.parameters()[0].name, &mut store);
+            centre(&layer.parameters()[0].name, &mut store)?;
         }
         h = layer.record(&mut t, h, Mode::Sample);
         h = Activation::Relu.record(&mut t, h, Mode::Sample);
@@ -210,15 +214,16 @@ fn random_network(side: usize) -> (Tape, Store) {
             t.output(name, mean);
         }
     }
-    (t, store)
+    Ok((t, store))
 }
 
 /// Subtracts its mean from every 3 x 3 filter of a weight.
-fn centre(name: &str, store: &mut Store) {
-    let mut weight = store.get(name).expect("just initialised");
+fn centre(name: &str, store: &mut Store) -> Result<()> {
+    let mut weight = store.get(name)?.expect("just initialised");
     for filter in weight.data_mut().as_chunks_mut::<9>().0 {
         let mean = filter.iter().sum::<f32>() / 9.0;
         filter.iter_mut().for_each(|w| *w -= mean);
     }
     store.insert(name, &weight);
+    Ok(())
 }

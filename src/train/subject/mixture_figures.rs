@@ -52,14 +52,14 @@ pub fn field_picture(
     for (name, points) in [("y", y), ("x", x), ("fine", &fine), ("coarse", &coarse)] {
         program.write(name, points.as_flattened());
     }
-    program.run(&mut store);
+    program.run(&mut store)?;
     let title = format!(
         "potential and forces, d = {}, epsilon = {:.2}",
         plummer.d, plummer.epsilon
     );
-    let field = program.read("e").as_chunks::<2>().0;
+    let field = program.read("e")?.as_chunks::<2>().0;
     let dots = (&real[..FIELD_DOTS], &generated[..FIELD_DOTS]);
-    figures::field::field(WINDOW, program.read("phi"), field, dots.0, dots.1, &title)
+    figures::field::field(WINDOW, program.read("phi")?, field, dots.0, dots.1, &title)
 }
 
 /// Free particles descend the energy: they start in one clump and spread over the real points.
@@ -78,10 +78,11 @@ pub fn particle_frames(
     let mut particles = Particles::new(backend, plummer, &y, &start, 20.0)?;
     let mut pictures = vec![];
     for frame in 0..PARTICLE_FRAMES {
-        let positions = particles.positions();
-        let energy = particles.step();
+        let positions = particles.positions()?;
+        particles.step()?;
+        let energy = particles.energy()?;
         for _ in 1..PARTICLE_STEPS {
-            particles.step();
+            particles.step()?;
         }
         let step = frame * PARTICLE_STEPS;
         let caption = format!("free particles: step {step}, energy {energy:.4}");

@@ -6,10 +6,10 @@
 use std::ops::Range;
 
 use super::stage::{Positions, Stage};
-use super::view::View;
 use super::{Block, CHUNKS, Left, Need, PANEL, Scratch, TERMS};
 use crate::exec::cpu::cut::{Chunk, Cut};
 use crate::exec::cpu::lanes::{Kernel, Lanes};
+use crate::exec::view::View;
 use crate::tape::convolution::Convolution;
 
 /// Rows and panels of a chunk, about.

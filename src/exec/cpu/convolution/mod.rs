@@ -5,7 +5,7 @@
 //! once for each tap that meets it: 25 times the batch. Here only a block of it exists at a time, a few channels
 //! for [`COLUMNS`] positions, gathered by each thread into its own cache while it computes:
 //!
-//! 1. `view` says which pixel a tap meets at a position, for all three contractions alike.
+//! 1. [`crate::exec::view`] says which pixel a tap meets at a position, for all three contractions alike.
 //! 2. `stage` copies a few channels of the pictures in question into a padded array whose phases are apart, so
 //!    that under any stride the pixels that neighbouring positions meet are neighbours.
 //! 3. `product` computes answers and pictures. For pictures (the transposed convolution) a pixel meets only
@@ -20,7 +20,6 @@
 mod filter;
 mod product;
 mod stage;
-mod view;
 
 use std::ops::Range;
 

@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::stage::{Positions, Stage, split_runs};
-use super::view::Class;
 use super::{Block, CHUNKS, COLUMNS, Left, Need, PANEL, ROWS, Scratch, TERMS};
 use crate::exec::cpu::cut::{Chunk, Cut};
 use crate::exec::cpu::lanes::{Kernel, Lanes};
+use crate::exec::view::Class;
 use crate::tape::convolution::Convolution;
 use crate::tape::plan::Contraction;
 

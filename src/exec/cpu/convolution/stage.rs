@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::view::View;
 use crate::exec::cpu::lanes::Lanes;
+use crate::exec::view::View;
 
 /// Positions that are worked on together: some rows of some pictures. Several pictures only with all rows.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use crate::tape::convolution::Convolution;
 /// Position `i` and tap `k` meet pixel `origin + i · step + k` of the source, along each axis; pixels outside
 /// are 0.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct View {
+pub(in crate::exec) struct View {
     /// Height and width of the source.
     pub size: [usize; 2],
     /// Pixels from one position to the next.
@@ -20,7 +20,7 @@ pub(super) struct View {
 
 /// A dense product: a view of the source, the taps of the filters that belong to it, and where results go.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Class {
+pub(in crate::exec) struct Class {
     pub view: View,
     /// Tap `k` of the view is tap `first_tap ± k · tap_step` of the filter.
     pub first_tap: [usize; 2],

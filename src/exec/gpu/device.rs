@@ -1,0 +1,471 @@
+//! An opened graphics processor: its queue, what has been compiled for it, and what went wrong on it.
+
+#![expect(
+    unsafe_code,
+    reason = "shaders run without the checks that wgpu would add"
+)]
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use wgpu::{
+    BindGroup, BindGroupEntry, BindGroupLayout, BindGroupLayoutEntry, Buffer, BufferUsages,
+    ComputePipeline, Features, PipelineLayout, PollType, ShaderRuntimeChecks, ShaderStages,
+};
+
+use super::super::Precision;
+use super::adapters::Candidate;
+use super::disk::PipelinesOnDisk;
+use crate::numbers::{Error, Result};
+
+/// Bytes of immediate data of every launch; one size for all, so that all layouts are of one family.
+pub(super) const IMMEDIATES: u32 = 64;
+
+/// Longer than this nothing may take: a device that does not answer is as good as lost.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// A graphics processor, ready to compute. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Device(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    candidate: Candidate,
+    precision: Precision,
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    /// For each list of arrays, by whether they are written, the layout of what binds them.
+    layouts: Mutex<HashMap<Vec<bool>, (BindGroupLayout, PipelineLayout)>>,
+    pipelines: Mutex<HashMap<(String, Vec<(String, u64)>), ComputePipeline>>,
+    on_disk: Option<PipelinesOnDisk>,
+    /// The first thing that went wrong.
+    fault: Arc<OnceLock<String>>,
+    counters: Counters,
+}
+
+/// What has been made and moved so far.
+#[derive(Debug, Default)]
+struct Counters {
+    buffers: AtomicU64,
+    bytes_allocated: AtomicU64,
+    bind_groups: AtomicU64,
+    pipelines: AtomicU64,
+    submissions: AtomicU64,
+    dispatches: AtomicU64,
+    bytes_up: AtomicU64,
+    bytes_down: AtomicU64,
+}
+
+/// What has been made and moved since the device was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Buffers made.
+    pub buffers: u64,
+    /// Bytes of all buffers made.
+    pub bytes_allocated: u64,
+    /// Bind groups made.
+    pub bind_groups: u64,
+    /// Pipelines made.
+    pub pipelines: u64,
+    /// Command buffers handed to the device.
+    pub submissions: u64,
+    /// Kernels launched.
+    pub dispatches: u64,
+    /// Bytes sent to the device.
+    pub bytes_up: u64,
+    /// Bytes fetched from it.
+    pub bytes_down: u64,
+}
+
+/// Adds to a counter.
+fn count(counter: &AtomicU64, n: u64) {
+    counter.fetch_add(n, Ordering::Relaxed);
+}
+
+/// The contents of a lock, also after a panic elsewhere: nothing here is ever left half-done.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Device {
+    /// Opens `candidate`.
+    ///
+    /// # Errors
+    /// If the driver refuses, or the device lacks what every kernel needs.
+    pub fn open(candidate: Candidate, precision: Precision) -> Result<Self> {
+        let adapter = candidate.adapter();
+        let name = candidate.describe();
+        let offered = adapter.features();
+        if !offered.contains(Features::IMMEDIATES) {
+            return Err(Error::failure(format!(
+                "{name} has no immediate data, which every kernel needs; update its driver, choose another --device, \
+                 or use --backend cpu"
+            )));
+        }
+        if precision == Precision::Half && !offered.contains(Features::SHADER_F16) {
+            return Err(Error::failure(format!(
+                "{name} cannot store half-precision numbers; leave out --precision f16"
+            )));
+        }
+        let welcome = Features::SHADER_F16
+            | Features::TIMESTAMP_QUERY
+            | Features::TIMESTAMP_QUERY_INSIDE_ENCODERS
+            | Features::TIMESTAMP_QUERY_INSIDE_PASSES
+            | Features::PIPELINE_CACHE;
+        let descriptor = wgpu::DeviceDescriptor {
+            required_features: Features::IMMEDIATES | (offered & welcome),
+            required_limits: adapter.limits(),
+            ..Default::default()
+        };
+        let opened = pollster::block_on(adapter.request_device(&descriptor));
+        let (device, queue) = opened.map_err(|e| {
+            Error::failure(format!(
+                "{name} cannot be used: {e}; choose another --device or use --backend cpu"
+            ))
+        })?;
+        let fault = Arc::new(OnceLock::new());
+        let note = |fault: &Arc<OnceLock<String>>| {
+            let fault = fault.clone();
+            move |text: String| {
+                let _ = fault.set(text);
+            }
+        };
+        let (on_error, on_loss) = (note(&fault), note(&fault));
+        device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| on_error(explain(&e))));
+        device.set_device_lost_callback(move |_, message| {
+            on_loss(format!(
+                "it stopped answering ({}); go on from the last checkpoint with --resume, and if that happens again \
+                 use a smaller --batch-size or --width",
+                message.trim()
+            ));
+        });
+        let on_disk = PipelinesOnDisk::open(&device, candidate.info());
+        Ok(Self(Arc::new(Inner {
+            candidate,
+            precision,
+            device,
+            queue,
+            layouts: Mutex::default(),
+            pipelines: Mutex::default(),
+            on_disk,
+            fault,
+            counters: Counters::default(),
+        })))
+    }
+
+    /// One line for people.
+    pub fn describe(&self) -> String {
+        let candidate = self.0.candidate.describe();
+        format!("gpu {candidate}, {}", self.0.precision.name())
+    }
+
+    /// How activations are stored.
+    pub fn precision(&self) -> Precision {
+        self.0.precision
+    }
+
+    /// Whether the "graphics processor" is a program on the CPU.
+    pub fn is_software(&self) -> bool {
+        self.0.candidate.info().device_type == wgpu::DeviceType::Cpu
+    }
+
+    /// What has been made and moved since the device was opened.
+    pub fn counts(&self) -> Counts {
+        let c = &self.0.counters;
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            buffers: read(&c.buffers),
+            bytes_allocated: read(&c.bytes_allocated),
+            bind_groups: read(&c.bind_groups),
+            pipelines: read(&c.pipelines),
+            submissions: read(&c.submissions),
+            dispatches: read(&c.dispatches),
+            bytes_up: read(&c.bytes_up),
+            bytes_down: read(&c.bytes_down),
+        }
+    }
+
+    /// Fails if anything has gone wrong on the device since it was opened.
+    ///
+    /// # Errors
+    /// One sentence: what happened, and the remedy.
+    pub fn check(&self) -> Result<()> {
+        match self.0.fault.get() {
+            None => Ok(()),
+            Some(fault) => {
+                let name = self.0.candidate.name();
+                Err(Error::failure(format!("the GPU {name} failed: {fault}")))
+            }
+        }
+    }
+
+    /// Whether `other` is the same device.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(super) fn raw(&self) -> &wgpu::Device {
+        &self.0.device
+    }
+
+    pub(super) fn queue(&self) -> &wgpu::Queue {
+        &self.0.queue
+    }
+
+    pub(super) fn limits(&self) -> wgpu::Limits {
+        self.0.device.limits()
+    }
+
+    /// Makes a buffer of at least `bytes` bytes.
+    ///
+    /// # Errors
+    /// If it is larger than the device allows, or memory has run out.
+    pub(super) fn buffer(&self, bytes: usize, usage: BufferUsages) -> Result<Buffer> {
+        // No buffer is empty, and copies move whole words.
+        let size = (bytes as u64).max(16).next_multiple_of(16);
+        let limits = self.limits();
+        let most = limits
+            .max_storage_buffer_binding_size
+            .min(limits.max_buffer_size);
+        if usage.contains(BufferUsages::STORAGE) && size > most {
+            return Err(Error::failure(format!(
+                "an array of {} MiB is larger than the {} MiB that the GPU {} can bind; use a smaller --batch-size or \
+                 --width, or --backend cpu",
+                size >> 20,
+                most >> 20,
+                self.0.candidate.name()
+            )));
+        }
+        let buffer = self.0.device.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size,
+            usage,
+            mapped_at_creation: false,
+        });
+        count(&self.0.counters.buffers, 1);
+        count(&self.0.counters.bytes_allocated, size);
+        self.check()?;
+        Ok(buffer)
+    }
+
+    /// The layouts for arrays of which each is written or not.
+    fn layout(&self, writable: &[bool]) -> (BindGroupLayout, PipelineLayout) {
+        let mut layouts = locked(&self.0.layouts);
+        let known = layouts.get(writable);
+        if let Some(layouts) = known {
+            return layouts.clone();
+        }
+        let entry = |(binding, &writable): (usize, &bool)| BindGroupLayoutEntry {
+            binding: binding as u32,
+            visibility: ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer {
+                ty: wgpu::BufferBindingType::Storage {
+                    read_only: !writable,
+                },
+                has_dynamic_offset: false,
+                min_binding_size: None,
+            },
+            count: None,
+        };
+        let entries: Vec<_> = writable.iter().enumerate().map(entry).collect();
+        let group = self
+            .0
+            .device
+            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+                label: None,
+                entries: &entries,
+            });
+        let pipeline = self
+            .0
+            .device
+            .create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: None,
+                bind_group_layouts: &[Some(&group)],
+                immediate_size: IMMEDIATES,
+            });
+        layouts.insert(writable.to_vec(), (group.clone(), pipeline.clone()));
+        (group, pipeline)
+    }
+
+    /// The compiled kernel of this text, these constants and these arrays; compiled once.
+    ///
+    /// # Errors
+    /// If the driver refuses it.
+    pub(super) fn pipeline(
+        &self,
+        name: &str,
+        text: &str,
+        constants: &[(String, f64)],
+        writable: &[bool],
+    ) -> Result<ComputePipeline> {
+        let bits = constants
+            .iter()
+            .map(|(name, x)| (name.clone(), x.to_bits()));
+        let key = (text.to_owned(), bits.collect::<Vec<_>>());
+        if let Some(pipeline) = locked(&self.0.pipelines).get(&key) {
+            return Ok(pipeline.clone());
+        }
+        let descriptor = wgpu::ShaderModuleDescriptor {
+            label: Some(name),
+            source: wgpu::ShaderSource::Wgsl(text.into()),
+        };
+        let checks = match std::env::var_os("COULOMB_GPU_CHECKED") {
+            Some(_) => ShaderRuntimeChecks::checked(),
+            None => ShaderRuntimeChecks::unchecked(),
+        };
+        // SAFETY: the kernels keep the three promises that the checks would enforce. Every index is compared with its
+        // array's size, which the host derives from the plan that also sized the buffers; every loop ends, as its
+        // counter grows towards a bound that does not change; no divisor is zero, as sizes of empty arrays launch
+        // nothing. Tests run all kernels with the checks, too (COULOMB_GPU_CHECKED), and compare the results.
+        let module = unsafe {
+            self.0
+                .device
+                .create_shader_module_trusted(descriptor, checks)
+        };
+        let constants: Vec<(&str, f64)> = constants
+            .iter()
+            .map(|(name, x)| (name.as_str(), *x))
+            .collect();
+        let (_, layout) = self.layout(writable);
+        let pipeline = self
+            .0
+            .device
+            .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(name),
+                layout: Some(&layout),
+                module: &module,
+                entry_point: Some("main"),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    constants: &constants,
+                    zero_initialize_workgroup_memory: false,
+                },
+                cache: self.0.on_disk.as_ref().map(PipelinesOnDisk::cache),
+            });
+        count(&self.0.counters.pipelines, 1);
+        self.check()?;
+        locked(&self.0.pipelines).insert(key, pipeline.clone());
+        Ok(pipeline)
+    }
+
+    /// Binds arrays: parts of buffers, each written or not.
+    pub(super) fn bind_group(&self, arrays: &[(wgpu::BufferBinding<'_>, bool)]) -> BindGroup {
+        let writable: Vec<bool> = arrays.iter().map(|(_, writable)| *writable).collect();
+        let (layout, _) = self.layout(&writable);
+        let entries: Vec<BindGroupEntry<'_>> = (arrays.iter().enumerate())
+            .map(|(binding, (array, _))| BindGroupEntry {
+                binding: binding as u32,
+                resource: wgpu::BindingResource::Buffer(array.clone()),
+            })
+            .collect();
+        count(&self.0.counters.bind_groups, 1);
+        self.0.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &layout,
+            entries: &entries,
+        })
+    }
+
+    /// Sends numbers to a buffer, before the next submission.
+    pub(super) fn upload(&self, buffer: &Buffer, offset: u64, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.0.queue.write_buffer(buffer, offset, bytes);
+            count(&self.0.counters.bytes_up, bytes.len() as u64);
+        }
+    }
+
+    /// Hands commands to the device.
+    pub(super) fn submit(
+        &self,
+        encoder: wgpu::CommandEncoder,
+        dispatches: usize,
+    ) -> wgpu::SubmissionIndex {
+        count(&self.0.counters.submissions, 1);
+        count(&self.0.counters.dispatches, dispatches as u64);
+        self.0.queue.submit([encoder.finish()])
+    }
+
+    /// Waits until the device has done what was handed to it, up to `submission` if one is given.
+    ///
+    /// # Errors
+    /// If it fails on the way, or does not answer for ten minutes.
+    pub(super) fn wait(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<()> {
+        let waited = self.0.device.poll(PollType::Wait {
+            submission_index: submission,
+            timeout: Some(PATIENCE),
+        });
+        self.check()?;
+        waited.map(|_| ()).map_err(|e| {
+            Error::failure(format!(
+                "the GPU {} has not answered for {} s ({e}); go on from the last checkpoint with --resume, and if that \
+                 happens again use --backend cpu",
+                self.0.candidate.name(),
+                PATIENCE.as_secs()
+            ))
+        })
+    }
+
+    /// Runs the callbacks of what is done, without waiting.
+    pub(super) fn poll(&self) {
+        let _ = self.0.device.poll(PollType::Poll);
+    }
+
+    /// Copies `bytes` bytes from the start of a buffer.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub(super) fn download(&self, buffer: &Buffer, bytes: usize) -> Result<Vec<u8>> {
+        if bytes == 0 {
+            return Ok(vec![]);
+        }
+        let size = (bytes as u64).next_multiple_of(4);
+        let staging = self.buffer(bytes, BufferUsages::MAP_READ | BufferUsages::COPY_DST)?;
+        let mut encoder = self.0.device.create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, size);
+        let submission = self.submit(encoder, 0);
+        staging.map_async(wgpu::MapMode::Read, .., |_| {});
+        self.wait(Some(submission))?;
+        self.mapped(&staging, bytes)
+    }
+
+    /// The first bytes of a mapped buffer, which is then unmapped.
+    ///
+    /// # Errors
+    /// If the device failed before it was mapped.
+    pub(super) fn mapped(&self, staging: &Buffer, bytes: usize) -> Result<Vec<u8>> {
+        self.check()?;
+        let view = staging.get_mapped_range(..).map_err(|e| {
+            let name = self.0.candidate.name();
+            Error::failure(format!(
+                "the GPU {name} failed: results cannot be fetched ({e})"
+            ))
+        })?;
+        let copy = view[..bytes].to_vec();
+        drop(view);
+        staging.unmap();
+        count(&self.0.counters.bytes_down, bytes as u64);
+        Ok(copy)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(on_disk) = &self.on_disk {
+            on_disk.save();
+        }
+    }
+}
+
+/// What went wrong, and the remedy.
+fn explain(error: &wgpu::Error) -> String {
+    match error {
+        wgpu::Error::OutOfMemory { .. } => {
+            "its memory is full; use a smaller --batch-size or --width, or --backend cpu".into()
+        }
+        wgpu::Error::Validation { description, .. } | wgpu::Error::Internal { description, .. } => {
+            let description = description.split_whitespace().collect::<Vec<_>>().join(" ");
+            format!("{description}; use --backend cpu, and please report this")
+        }
+    }
+}

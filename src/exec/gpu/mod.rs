@@ -1,0 +1,32 @@
+//! The GPU executor: the plan's steps as compute kernels, through wgpu, on any vendor's device.
+//!
+//! A plan becomes a list of launches (kernel, arrays, sizes, grid), made once. A run writes them into one command
+//! buffer, in one compute pass, hands that over and goes on; nothing is allocated, compiled or waited for. State stays
+//! on the device from run to run, and comes back when somebody looks at the [`super::Store`].
+//!
+//! Reading order: `kernels/gemm.wgsl`, then here `module` (how kernels are put together from files), `epilogue` (fused
+//! pointwise work as WGSL), `values` (what is stored, and how precisely), `lower`, `products`, `pairwise`, `tile` (from
+//! steps to launches), `launch`, `program` (buffers and runs), `ring` (scalars come back without waiting), `resident`
+//! (state on the device), `device`, `adapters`, `disk`.
+//!
+//! Results are the same bits in every run on one device and driver: every sum has a fixed order.
+
+mod adapters;
+mod device;
+mod disk;
+mod epilogue;
+mod launch;
+mod lower;
+mod module;
+mod pairwise;
+mod products;
+mod program;
+mod resident;
+mod ring;
+mod tile;
+mod values;
+
+pub use adapters::{Candidate, choose, list, listing};
+pub use device::{Counts, Device};
+pub use program::Program;
+pub(super) use resident::Resident;

@@ -1,0 +1,136 @@
+//! Which tile a product of matrices is computed with, and into how many parts its terms are cut.
+
+/// Workgroups that keep a large device busy: two for each of some 130 processors.
+const WANTED: usize = 264;
+
+/// The same for a device that is a program on a few cores.
+const WANTED_SOFTWARE: usize = 16;
+
+/// The fewest terms worth a part of their own.
+const LEAST_TERMS: usize = 256;
+
+/// Terms that a workgroup copies at a time, `DEPTH` in `kernels/gemm.wgsl`.
+pub(super) const DEPTH: usize = 16;
+
+/// Threads and registers of a workgroup of `kernels/gemm.wgsl`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tile {
+    /// Threads along the rows.
+    pub high: u32,
+    /// Threads along the columns.
+    pub wide: u32,
+    /// A thread's rows, in fours.
+    pub a4: u32,
+    /// A thread's columns, in fours.
+    pub b4: u32,
+}
+
+/// How a product is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cut {
+    pub tile: Tile,
+    /// Parts of the terms.
+    pub parts: usize,
+    /// Terms of each, a multiple of [`DEPTH`].
+    pub part_terms: usize,
+}
+
+const fn tile(high: u32, wide: u32, a4: u32, b4: u32) -> Tile {
+    Tile { high, wide, a4, b4 }
+}
+
+/// Tiles for graphics processors, and roughly the share of its speed that each reaches when it is full: what a tile
+/// loads grows with its edges, what it computes with its area.
+const TILES: [(Tile, f64); 5] = [
+    (tile(16, 16, 2, 2), 1.0), // 128 x 128
+    (tile(16, 16, 1, 1), 0.7), // 64 x 64
+    (tile(8, 8, 1, 1), 0.45),  // 32 x 32
+    (tile(4, 32, 1, 2), 0.5),  // 16 x 256, for few rows
+    (tile(32, 4, 2, 1), 0.5),  // 256 x 16, for few columns
+];
+
+/// Eight threads, one register's worth on the software devices we know, where waiting for each other is what costs.
+const SOFTWARE: Tile = tile(2, 4, 2, 2);
+
+impl Tile {
+    /// Rows of the result that a workgroup computes.
+    pub fn rows(self) -> usize {
+        (self.high * self.a4 * 4) as usize
+    }
+
+    /// Columns of the result that a workgroup computes.
+    pub fn columns(self) -> usize {
+        (self.wide * self.b4 * 4) as usize
+    }
+
+    /// Tiles along the rows and along the columns.
+    pub fn count(self, rows: usize, columns: usize) -> [usize; 2] {
+        [rows.div_ceil(self.rows()), columns.div_ceil(self.columns())]
+    }
+}
+
+/// The cut of `[rows, terms] x [terms, columns]` that should take least time: the work with its padding, by the tile's
+/// rate, by the share of the device that has something to do.
+pub(super) fn cut(rows: usize, columns: usize, terms: usize, software: bool) -> Cut {
+    let with = |tile: Tile, wanted: usize| {
+        let [down, across] = tile.count(rows, columns);
+        let tiles = (down * across).max(1);
+        let most = (terms / LEAST_TERMS).max(1);
+        let parts = (wanted / tiles).clamp(1, most);
+        let part_terms = terms.div_ceil(parts).next_multiple_of(DEPTH).max(DEPTH);
+        let parts = terms.div_ceil(part_terms).max(1);
+        let busy = (tiles * parts) as f64 / wanted as f64;
+        let work = (tiles * tile.rows() * tile.columns()) as f64;
+        let cut = Cut {
+            tile,
+            parts,
+            part_terms,
+        };
+        (cut, work / busy.min(1.0))
+    };
+    if software {
+        return with(SOFTWARE, WANTED_SOFTWARE).0;
+    }
+    let cuts = TILES.map(|(tile, rate)| {
+        let (cut, time) = with(tile, WANTED);
+        (cut, time / rate)
+    });
+    let best = cuts.into_iter().min_by(|a, b| a.1.total_cmp(&b.1));
+    best.map_or_else(|| with(SOFTWARE, WANTED).0, |(cut, _)| cut)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_cover_all_terms_once() {
+        for (rows, columns, terms) in [
+            (3, 131_072, 6400),
+            (128, 1, 4096),
+            (512, 6400, 8192),
+            (128, 128, 128),
+            (1, 1, 1),
+            (5, 7, 0),
+        ] {
+            for software in [false, true] {
+                let cut = cut(rows, columns, terms, software);
+                assert!(cut.parts * cut.part_terms >= terms, "{cut:?}");
+                assert!((cut.parts - 1) * cut.part_terms < terms.max(1), "{cut:?}");
+                assert!(cut.part_terms.is_multiple_of(DEPTH), "{cut:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_follow_the_shape() {
+        let size = |rows, columns, terms| {
+            let tile = cut(rows, columns, terms, false).tile;
+            [tile.rows(), tile.columns()]
+        };
+        assert_eq!(size(1024, 131_072, 1024), [128, 128]);
+        assert_eq!(size(3, 131_072, 6400), [16, 256]);
+        assert_eq!(size(131_072, 3, 64), [256, 16]);
+        assert_eq!(size(128, 128, 128), [32, 32]);
+    }
+}
