@@ -307,6 +307,24 @@ fn explain_and_list_presets_print_and_exit() {
     }
 }
 
+#[test]
+fn a_profile_times_the_plan_without_data() {
+    for flags in [
+        "--width 16 --batch-size 8",
+        "--preset cifar10 --width 16 --batch-size 2 --threads 2",
+    ] {
+        let args: Vec<&str> = ["--profile"].into_iter().chain(flags.split(' ')).collect();
+        let output = run("train", &args);
+        assert!(output.status.success() && output.stderr.is_empty());
+        let table = String::from_utf8(output.stdout).unwrap();
+        for word in ["GFLOP/s", "GB/s", "potential", "generator", "100.0 %"] {
+            assert!(table.contains(word), "{word}: {table}");
+        }
+    }
+    let sentence = refusal("train", &["--profile", "--backend", "reference"], 2);
+    assert!(sentence.contains("no steps"), "{sentence}");
+}
+
 #[cfg(unix)]
 mod signals {
     use super::*;

@@ -98,6 +98,23 @@ impl Program {
         }
     }
 
+    /// Runs once to warm up and then `runs` times, which assigns states as [`Program::run`] does; returns the median
+    /// seconds of each step of the tape's [`crate::tape::plan::Plan`], in the plan's order.
+    ///
+    /// # Errors
+    /// If `runs` is 0, or the program runs on the reference, which has no steps.
+    pub fn profile(&mut self, store: &mut Store, runs: usize) -> Result<Vec<f64>> {
+        if runs == 0 {
+            return Err(Error::usage("a profile needs at least one run"));
+        }
+        match &mut self.kind {
+            Kind::Reference(_) => Err(Error::usage(
+                "the reference walks the tape and has no steps to time; use another --backend",
+            )),
+            Kind::Cpu(program) => Ok(program.profile(store, runs)),
+        }
+    }
+
     /// The numbers of output `name` after the last run.
     ///
     /// # Panics

@@ -46,6 +46,9 @@ pub struct Args {
     /// Print the recorded step and its plan, then exit
     #[arg(long)]
     pub explain: bool,
+    /// Print the time per step of the plan, on random numbers instead of data, then exit
+    #[arg(long)]
+    pub profile: bool,
     /// Steps between checkpoints
     #[arg(long, value_name = "N")]
     checkpoint_every: Option<i64>,

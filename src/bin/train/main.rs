@@ -14,7 +14,7 @@ use coulomb_gan::train::model::Model;
 use coulomb_gan::train::presets::PRESETS;
 use coulomb_gan::train::progress::Progress;
 use coulomb_gan::train::trainer::Trainer;
-use coulomb_gan::train::{Config, RunDir, checkpoint, subject};
+use coulomb_gan::train::{Config, RunDir, checkpoint, profile, subject};
 
 fn run(args: &Args) -> Result<ExitCode> {
     if args.list_presets {
@@ -40,6 +40,10 @@ fn run(args: &Args) -> Result<ExitCode> {
         .map(|n| whole("threads", n, 1, 1024))
         .transpose()?;
     let backend = config.backend(threads)?;
+    if args.profile {
+        print(&profile::profile(&config, &backend)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let quiet = args.quiet;
     let mut say = |text: &str| {
         if !quiet {
