@@ -42,7 +42,8 @@ impl Backend {
     /// The CPU with `threads` threads, or as many as the machine has cores.
     ///
     /// # Errors
-    /// If `threads` is 0 or the operating system refuses to start them.
+    /// If `threads` is 0, the operating system refuses to start them, or `COULOMB_ISA` names an instruction set that
+    /// the machine does not have.
     pub fn cpu(threads: Option<usize>) -> Result<Self> {
         cpu::Device::new(threads).map(Self::Cpu)
     }

@@ -37,7 +37,8 @@ pub struct Args {
     /// Stop after this many steps
     #[arg(long, value_name = "N")]
     steps: Option<i64>,
-    /// CPU threads [default: all cores]; the result does not depend on it
+    /// CPU threads [default: all cores]; the result does not depend on it. The environment variable COULOMB_ISA chooses
+    /// their instructions: avx512, avx2 or portable [default: the machine's best]
     #[arg(long, value_name = "N")]
     pub threads: Option<i64>,
     /// Show no progress
