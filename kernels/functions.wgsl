@@ -49,6 +49,12 @@ fn hyperbolic_tangent(x: f32) -> f32 {
     return select(t, -t, x > 0.0);
 }
 
+// x^p for a whole p, which may also be negative, as x may.
+fn whole_power(x: f32, p: i32) -> f32 {
+    let size = pow(abs(x), f32(p));
+    return select(size, -size, x < 0.0 && p % 2i != 0i);
+}
+
 fn step_function(x: f32) -> f32 {
     return select(0.0, 1.0, x > 0.0);
 }

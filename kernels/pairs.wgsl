@@ -1,5 +1,6 @@
-// Sums over pairs of an evaluation point and a charge, in few dimensions: one workgroup per number of the result. Its
-// threads take every GROUP-th charge each, then halves of their sums are added to the other halves.
+// Sums over pairs of an evaluation point and a charge, in few dimensions. LANES threads share a number of the result:
+// each takes every LANES-th charge, then halves of their sums are added to the other halves. Many points need one thread
+// each, few points many.
 //
 // With s = |a - b|^2 + epsilon^2, charges q = 1 / N_y (real, y) and -1 / N_x (generated, x):
 //
@@ -16,6 +17,8 @@ struct Sizes { points: u32, real: u32, generated: u32, m: u32 }
 var<immediate> sizes: Sizes;
 
 override GROUP: u32 = 64u;
+// A power of two, at most GROUP.
+override LANES: u32 = 64u;
 override WHAT: u32 = 0u;
 override D: u32 = 3u;
 
@@ -49,17 +52,20 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) t: u32,
 ) {
-    let i = group.x + group.y * groups.x;
+    let i = (group.x + group.y * groups.x) * (GROUP / LANES) + t / LANES;
+    let lane = t % LANES;
     let width = select(sizes.m, 1u, WHAT == 0u);
-    if i >= sizes.points * width {
-        return;
-    }
+    let inside = i < sizes.points * width;
+    let charges = select(0u, sizes.real + sizes.generated, inside);
     let point = i / width * sizes.m;
     let coordinate = i % width;
-    let own = a[point + coordinate];
+    var own = 0.0;
+    if inside {
+        own = a[point + coordinate];
+    }
     let d = f32(D);
     var sum = 0.0;
-    for (var j = t; j < sizes.real + sizes.generated; j += GROUP) {
+    for (var j = lane; j < charges; j += LANES) {
         var s = epsilon[0] * epsilon[0];
         var along = 0.0;
         for (var c = 0u; c < sizes.m; c++) {
@@ -83,15 +89,18 @@ fn main(
             }
         }
     }
-    sums[t] = sum;
-    workgroupBarrier();
-    for (var half = GROUP / 2u; half > 0u; half /= 2u) {
-        if t < half {
-            sums[t] += sums[t + half];
-        }
+    if LANES > 1u {
+        sums[t] = sum;
         workgroupBarrier();
+        for (var half = LANES / 2u; half > 0u; half /= 2u) {
+            if lane < half {
+                sums[t] += sums[t + half];
+            }
+            workgroupBarrier();
+        }
+        sum = sums[t];
     }
-    if t == 0u {
-        epilogue(i, sums[0]);
+    if inside && lane == 0u {
+        epilogue(i, sum);
     }
 }

@@ -5,6 +5,7 @@ mod programs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use coulomb_gan::exec::cpu::Isa;
 use programs::{program, refusal, run, text};
 
 /// A short run that touches everything.
@@ -305,6 +306,63 @@ fn explain_and_list_presets_print_and_exit() {
     ] {
         assert!(explained.contains(word), "{word}");
     }
+}
+
+#[test]
+fn a_profile_times_the_plan_without_data() {
+    for flags in [
+        "--width 16 --batch-size 8",
+        "--preset cifar10 --width 16 --batch-size 2 --threads 2",
+    ] {
+        let args: Vec<&str> = ["--profile"].into_iter().chain(flags.split(' ')).collect();
+        let output = run("train", &args);
+        assert!(output.status.success() && output.stderr.is_empty());
+        let table = String::from_utf8(output.stdout).unwrap();
+        for word in ["GFLOP/s", "GB/s", "potential", "generator", "100.0 %"] {
+            assert!(table.contains(word), "{word}: {table}");
+        }
+    }
+    let sentence = refusal("train", &["--profile", "--backend", "reference"], 2);
+    assert!(sentence.contains("no steps"), "{sentence}");
+}
+
+#[test]
+fn the_instruction_set_can_be_forced() {
+    let profile = |isa: &str| {
+        let mut train = program("train");
+        train.args([
+            "--profile",
+            "--width",
+            "16",
+            "--batch-size",
+            "8",
+            "--threads",
+            "1",
+        ]);
+        train
+            .env("COULOMB_ISA", isa)
+            .output()
+            .expect("train starts")
+    };
+    for isa in Isa::available() {
+        let output = profile(isa.name());
+        let table = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            table.contains(&format!("cpu ({}, 1 thread)", isa.name())),
+            "{table}"
+        );
+    }
+    let output = profile("sse9");
+    let sentence = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        output.stdout.is_empty() && sentence.lines().count() == 1,
+        "{sentence}"
+    );
+    assert!(
+        sentence.contains("COULOMB_ISA is sse9") && sentence.contains("portable"),
+        "{sentence}"
+    );
 }
 
 #[cfg(unix)]

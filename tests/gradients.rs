@@ -5,9 +5,10 @@
 mod support;
 
 use coulomb_gan::exec::check::check_gradient;
+use coulomb_gan::exec::{Backend, Precision};
 use coulomb_gan::tape::convolution::Convolution;
 use coulomb_gan::tape::op::Charges;
-use coulomb_gan::tape::{Tape, Var, Window};
+use coulomb_gan::tape::{Op, Tape, Var, Window};
 
 /// A central difference with `h = 1e-5` leaves about 1e-10, more where third derivatives are large.
 const H: f64 = 1e-5;
@@ -282,6 +283,56 @@ fn gradients_have_gradients() {
             &wrt,
             *range,
         );
+    }
+}
+
+/// First and second derivatives of every case on the GPU equal those of the reference.
+#[test]
+fn gradients_on_the_gpu() {
+    let Some(gpu) = support::gpu(Precision::Single) else {
+        return;
+    };
+    let third_derivative = ["field", "curvature"];
+    for (name, record, range) in CASES {
+        let mut t = Tape::new();
+        let (y, wrt) = record(&mut t);
+        let loss = weighted(&mut t, y);
+        let mut gradients = t.grad(loss, &wrt);
+        if !third_derivative.contains(name) {
+            gradients.extend(t.grad_of_sum(gradients[0], &wrt));
+        }
+        for (i, &g) in gradients.iter().enumerate() {
+            t.output(&i.to_string(), g);
+        }
+        let mut source = support::random_source(&t, 3, range[0], range[1]);
+        let nodes = t.nodes().iter().filter_map(|node| match &node.op {
+            Op::Input { name } | Op::State { name } => Some((name.as_str(), node)),
+            _ => None,
+        });
+        let mut numbers = nodes
+            .map(|(name, node)| {
+                let values: Vec<f32> = source(name).iter().map(|&x| x as f32).collect();
+                (name, node, values)
+            })
+            .collect::<Vec<_>>();
+        let (states, inputs): (Vec<_>, Vec<_>) =
+            (numbers.drain(..)).partition(|(_, node, _)| matches!(node.op, Op::State { .. }));
+        let states: Vec<_> = states
+            .into_iter()
+            .map(|(name, node, x)| (name, node.shape.clone(), x))
+            .collect();
+        let inputs: Vec<_> = inputs.into_iter().map(|(name, _, x)| (name, x)).collect();
+        let [found, expected] = [&gpu, &Backend::Reference].map(|backend| {
+            let mut store = support::store(&states);
+            let mut program = support::compile(backend, &t, &store, &inputs);
+            program.run(&mut store).unwrap();
+            let read = |i: usize| program.read(&i.to_string()).unwrap().to_vec();
+            (0..gradients.len()).map(read).collect::<Vec<_>>()
+        });
+        for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
+            let error = (found - expected).abs() / (1.0 + expected.abs());
+            assert!(error < 1e-4, "{name}: {found}, not {expected}");
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 mod support;
 
 use coulomb_gan::exec::check::check_gradient;
-use coulomb_gan::exec::{Backend, Store, reference};
+use coulomb_gan::exec::{Backend, Precision, Store, reference};
 use coulomb_gan::models::Dcgan;
 use coulomb_gan::models::dcgan::{Norm, Output};
 use coulomb_gan::nn::{
@@ -481,19 +481,25 @@ fn a_generator_and_a_discriminator_run_alike_everywhere() {
             (outputs, kept)
         };
         let (expected, expected_kept) = run(&Backend::Reference);
-        let (outputs, kept) = run(&support::devices()[0][1]);
-        for (name, (a, b)) in names.iter().zip(outputs.iter().zip(&expected)) {
-            let scale = b.iter().fold(1e-3f32, |m, x| m.max(x.abs()));
-            let far = a.iter().zip(b).any(|(a, b)| (a - b).abs() > 1e-3 * scale);
-            assert!(!far, "{name} with {norm:?}");
-        }
-        for (a, b) in kept.iter().zip(&expected_kept) {
-            let far = a
-                .data()
-                .iter()
-                .zip(b.data())
-                .any(|(a, b)| (a - b).abs() > 1e-4);
-            assert!(!far, "running statistics");
+        let cpu = support::devices()[0][1].clone();
+        for backend in [Some(cpu), support::gpu(Precision::Single)]
+            .into_iter()
+            .flatten()
+        {
+            let (outputs, kept) = run(&backend);
+            for (name, (a, b)) in names.iter().zip(outputs.iter().zip(&expected)) {
+                let scale = b.iter().fold(1e-3f32, |m, x| m.max(x.abs()));
+                let far = a.iter().zip(b).any(|(a, b)| (a - b).abs() > 1e-3 * scale);
+                assert!(!far, "{name} with {norm:?}");
+            }
+            for (a, b) in kept.iter().zip(&expected_kept) {
+                let far = a
+                    .data()
+                    .iter()
+                    .zip(b.data())
+                    .any(|(a, b)| (a - b).abs() > 1e-4);
+                assert!(!far, "running statistics");
+            }
         }
     }
 }

@@ -251,11 +251,8 @@ fn an_empty_batch_is_a_batch() {
         ("critic.weight", [4, 3].into(), vec![1.0; 12]),
         ("critic.bias", [4].into(), vec![1.0; 4]),
     ]);
-    let backends = support::devices()
-        .iter()
-        .flatten()
-        .chain([&Backend::Reference]);
-    for backend in backends {
+    let backends = support::single_precision().into_iter();
+    for backend in &backends.chain([Backend::Reference]).collect::<Vec<_>>() {
         let mut store = fresh.duplicate().unwrap();
         let mut program = support::compile(backend, &t, &store, &[("x", vec![])]);
         program.run(&mut store).unwrap();

@@ -138,9 +138,9 @@ fn compare(what: &str, t: &mut Tape, source: Source, values: &[(Var, &[f64])]) {
     }
     for device in support::devices() {
         let mut program = support::compile(&device[1], t, &store, &inputs);
-        program.run(&mut store.clone());
+        program.run(&mut store.duplicate().unwrap()).unwrap();
         for (i, (_, expected)) in values.iter().enumerate() {
-            let values = support::wide(program.read(&i.to_string())).unwrap();
+            let values = support::wide(program.read(&i.to_string()).unwrap());
             assert_close(
                 &format!("{what}, value {i} on the CPU"),
                 &values,

@@ -14,6 +14,7 @@ fn config(steps: u64) -> Config {
     Config {
         preset: "test".into(),
         backend: "cpu".into(),
+        precision: "f32".into(),
         seed: 1,
         steps,
         decay_steps: 40,

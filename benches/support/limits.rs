@@ -40,7 +40,7 @@ impl Limits {
     pub fn measure(threads: usize, backend: &Backend, arrays: &mut CopyArrays) -> Result<Self> {
         let [launch, all] = [run_seconds(backend, 1)?, run_seconds(backend, 1 + STEPS)?];
         Ok(Self {
-            fma: fma_rate(threads),
+            fma: fma_rate(threads, backend),
             copy: arrays.rate(8 * ARRAY, threads),
             launch,
             step: ((all - launch) / STEPS as f64).max(0.0),
@@ -63,7 +63,12 @@ fn run_seconds(backend: &Backend, steps: usize) -> Result<f64> {
     let mut store = Store::new();
     let mut program = backend.compile(&transposes(steps), &store)?;
     program.write("x", &[1.0; 4]);
-    Ok(backend.install(move || median_seconds(&mut || program.run(&mut store))))
+    Ok(backend.install(move || {
+        median_seconds(&mut || {
+            program.run(&mut store).unwrap();
+            program.wait().unwrap();
+        })
+    }))
 }
 
 /// The best rate over some rounds of `threads` threads that each call one of `jobs` and together do `work`;
@@ -128,16 +133,20 @@ impl CopyArrays {
 /// Passes of the multiply-add loop per round.
 const PASSES: usize = 1 << 20;
 
-/// Floating-point operations per second of `threads` threads with the machine's best instruction set.
-fn fma_rate(threads: usize) -> f64 {
-    let per_pass = fma(1);
+/// Floating-point operations per second of `threads` threads with the instruction set of `backend`.
+fn fma_rate(threads: usize, backend: &Backend) -> f64 {
+    let isa = match backend {
+        Backend::Cpu(device) => device.isa().name(),
+        _ => "portable",
+    };
+    let per_pass = fma(1, isa);
     let job = || {
-        fma(PASSES);
+        fma(PASSES, isa);
     };
     best_rate(vec![job; threads], (per_pass * PASSES * threads) as f64)
 }
 
-/// Runs the multiply-add loop `passes` times; returns how many operations that was.
+/// Runs the multiply-add loop of an instruction set `passes` times; returns how many operations that was.
 ///
 /// Each pass updates every accumulator once, `c ← c · a + b`. An instruction's result is ready after some four
 /// cycles and a core starts one or two a cycle: a dozen independent accumulators keep it busy.
@@ -148,14 +157,19 @@ fn fma_rate(threads: usize) -> f64 {
         reason = "processor instructions behind run-time detection"
     )
 )]
-fn fma(passes: usize) -> usize {
+fn fma(passes: usize, isa: &str) -> usize {
+    if isa == "portable" {
+        return fma_portable(passes);
+    }
     #[cfg(target_arch = "x86_64")]
     {
-        if std::arch::is_x86_feature_detected!("avx512f") {
+        if isa == "avx512" && std::arch::is_x86_feature_detected!("avx512f") {
             // SAFETY: the processor has AVX-512F.
             return unsafe { x86::fma_avx512(passes) };
         }
-        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
+        if isa == "avx2"
+            && std::arch::is_x86_feature_detected!("avx2")
+            && std::arch::is_x86_feature_detected!("fma")
         {
             // SAFETY: the processor has AVX2 and FMA.
             return unsafe { x86::fma_avx2(passes) };

@@ -168,7 +168,10 @@ impl Function {
                 }
                 program.run(&mut store).unwrap();
                 self.check(program.read("result").unwrap())?;
-                Ok(Box::new(move || program.run(&mut store)))
+                Ok(Box::new(move || {
+                    program.run(&mut store).unwrap();
+                    program.wait().unwrap();
+                }))
             }),
         }
     }
@@ -478,14 +481,14 @@ impl Training {
             },
             one_thread_only: false,
             prepare: Box::new(move |backend| {
-                let [mut store, mut expected] = [self.store.clone(), self.store.clone()];
+                let [mut store, mut expected] = [(); 2].map(|()| self.store.duplicate().unwrap());
                 let mut program = backend.compile(&self.tape, &store)?;
                 let mut reference = Backend::Reference.compile(&self.tape, &expected)?;
                 for step in 0..CHECKED_STEPS {
                     (self.write)(&mut program, step);
                     program.run(&mut store).unwrap();
                     (self.write)(&mut reference, step);
-                    reference.run(&mut expected);
+                    reference.run(&mut expected).unwrap();
                     self.check([&program, &reference], [&store, &expected])?;
                 }
                 let write = Arc::clone(&self.write);
@@ -502,7 +505,7 @@ impl Training {
     /// Compares all outputs and all states of the program and the reference.
     fn check(&self, programs: [&Program; 2], stores: [&Store; 2]) -> Result<()> {
         for (name, _) in self.tape.outputs() {
-            let [found, expected] = programs.map(|program| program.read(name)).unwrap();
+            let [found, expected] = programs.map(|program| program.read(name).unwrap());
             (self.agree)(name, found, expected, self.tolerance)?;
         }
         for name in stores[1].names() {
@@ -569,7 +572,9 @@ fn mixture_step() -> Row {
     Training {
         name: "mixture step",
         tape: model.record(&config),
-        store: model.initial_store(&config),
+        store: model
+            .initial_store(&config)
+            .expect("nothing has left this memory"),
         write: Arc::new(move |program, step| {
             let (z, y) = &batches[(step % BATCHES) as usize];
             program.write("z", z);

@@ -7,6 +7,7 @@ use clap::Parser;
 use coulomb_gan::numbers::{Error, Result};
 use coulomb_gan::train::console::{self, print};
 use coulomb_gan::train::flags::{unsigned, whole};
+use coulomb_gan::train::machine::Machine;
 use coulomb_gan::train::subject::{self, Report};
 use coulomb_gan::train::trained::Trained;
 use serde::Serialize;
@@ -27,12 +28,8 @@ struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// Where to compute: cpu or reference [default: the run's]
-    #[arg(long)]
-    backend: Option<String>,
-    /// CPU threads [default: all cores]
-    #[arg(long, value_name = "N")]
-    threads: Option<i64>,
+    #[command(flatten)]
+    machine: Machine,
 }
 
 /// What `--json` prints.
@@ -46,11 +43,10 @@ struct Judgement<'a> {
 }
 
 fn run(args: &Args) -> Result<ExitCode> {
-    let threads = args.threads.map(|n| whole("threads", n, 1, 1024));
     let count = args.count.map(|n| whole("count", n, 1, 10_000_000));
     let count = count.transpose()?;
     let seed = args.seed.map(|n| unsigned("seed", n)).transpose()?;
-    let mut trained = Trained::open(&args.run, args.backend.as_deref(), threads.transpose()?)?;
+    let mut trained = Trained::open(&args.run, &args.machine)?;
     let seed = seed.unwrap_or(trained.config().seed);
     let mut config = trained.config().clone();
     let mut subject = subject::open(&mut config, trained.backend(), &mut |text| {

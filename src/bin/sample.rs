@@ -7,6 +7,7 @@ use clap::Parser;
 use coulomb_gan::numbers::{Error, Result, npy};
 use coulomb_gan::train::console::{self, print};
 use coulomb_gan::train::flags::{unsigned, whole};
+use coulomb_gan::train::machine::Machine;
 use coulomb_gan::train::subject::{self, Form, interpolation};
 use coulomb_gan::train::trained::Trained;
 
@@ -33,12 +34,8 @@ struct Args {
     /// pictures, one .png file for each)
     #[arg(long, value_name = "PATH")]
     out: PathBuf,
-    /// Where to compute: cpu or reference [default: the run's]
-    #[arg(long)]
-    backend: Option<String>,
-    /// CPU threads [default: all cores]
-    #[arg(long, value_name = "N")]
-    threads: Option<i64>,
+    #[command(flatten)]
+    machine: Machine,
 }
 
 /// What `--out` asks for.
@@ -55,13 +52,12 @@ fn form(out: &Path) -> Result<Form> {
 }
 
 fn run(args: &Args) -> Result<ExitCode> {
-    let threads = args.threads.map(|n| whole("threads", n, 1, 1024));
     let count = args.count.map(|n| whole("count", n, 1, 10_000_000));
     let count: Option<usize> = count.transpose()?;
     let interpolate = args.interpolate.map(|n| whole("interpolate", n, 2, 10_000));
     let interpolate: Option<usize> = interpolate.transpose()?;
     let form = form(&args.out)?;
-    let mut trained = Trained::open(&args.run, args.backend.as_deref(), threads.transpose()?)?;
+    let mut trained = Trained::open(&args.run, &args.machine)?;
     let seed = args.seed.map(|n| unsigned("seed", n)).transpose()?;
     let seed = seed.unwrap_or(trained.config().seed);
     let mut columns = 8;

@@ -19,6 +19,7 @@ use crate::tape::Tape;
 pub struct Particles {
     store: Store,
     program: Program,
+    gauge: Program,
 }
 
 impl Particles {
@@ -48,23 +49,32 @@ impl Particles {
         let mut store = Store::new();
         store.insert("x", x);
         store.insert("y", y);
-        let mut t = Tape::new();
-        let charges = Charges {
+        let record = |t: &mut Tape| Charges {
             d: plummer.d,
             epsilon: t.constant(plummer.epsilon, [1]),
             y: t.state("y", y.shape()),
             x: t.state("x", x.shape()),
         };
+        let mut t = Tape::new();
+        let charges = record(&mut t);
         let force = field(&mut t, &charges, charges.x);
         let step = t.scale(force, -rate);
         let moved = t.add(charges.x, step);
+        t.assign(charges.x, moved);
+        let program = backend.compile(&t, &store)?;
+        // Apart, because it takes more pairs than a step.
+        let mut t = Tape::new();
+        let charges = record(&mut t);
         let phi_y = potential(&mut t, &charges, charges.y);
         let phi_x = potential(&mut t, &charges, charges.x);
         let energy = energy(&mut t, phi_y, phi_x);
-        t.assign(charges.x, moved);
         t.output("energy", energy);
-        let program = backend.compile(&t, &store)?;
-        Ok(Self { store, program })
+        let gauge = backend.compile(&t, &store)?;
+        Ok(Self {
+            store,
+            program,
+            gauge,
+        })
     }
 
     /// Moves every particle once.
@@ -75,12 +85,13 @@ impl Particles {
         self.program.run(&mut self.store)
     }
 
-    /// The energy `F̂` before the last step.
+    /// The energy `F̂` where the particles are.
     ///
     /// # Errors
     /// If a device has failed.
-    pub fn energy(&self) -> Result<f32> {
-        self.program.scalar("energy")
+    pub fn energy(&mut self) -> Result<f32> {
+        self.gauge.run(&mut self.store)?;
+        self.gauge.scalar("energy")
     }
 
     /// Where the particles are, `[N_x, m]`.
@@ -112,8 +123,8 @@ mod tests {
         let mut particles = Particles::new(&backend, plummer, &y, &x, 5.0).unwrap();
         let mut energies = vec![];
         for _ in 0..3000 {
-            particles.step().unwrap();
             energies.push(particles.energy().unwrap());
+            particles.step().unwrap();
         }
         assert!(energies.windows(2).all(|e| e[1] <= e[0] + 1e-6));
         assert!(energies[2999] < 0.01 * energies[0], "{energies:?}");

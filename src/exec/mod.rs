@@ -86,7 +86,8 @@ impl Backend {
     /// The CPU with `threads` threads, or as many as the machine has cores.
     ///
     /// # Errors
-    /// If `threads` is 0 or the operating system refuses to start them.
+    /// If `threads` is 0, the operating system refuses to start them, or `COULOMB_ISA` names an instruction set that
+    /// the machine does not have.
     pub fn cpu(threads: Option<usize>) -> Result<Self> {
         cpu::Device::new(threads).map(Self::Cpu)
     }
@@ -163,6 +164,42 @@ impl Program {
             Kind::Reference(program) => program.run(store),
             Kind::Cpu(program) => program.run(store),
             Kind::Gpu(program) => program.run(store),
+        }
+    }
+
+    /// Runs once to warm up and then `runs` times, which assigns states as [`Program::run`] does; returns the median
+    /// seconds of each step of the tape's [`crate::tape::plan::Plan`], in the plan's order.
+    ///
+    /// # Errors
+    /// If `runs` is 0, or the program runs on the reference, which has no steps, or on a GPU without clocks.
+    pub fn profile(&mut self, store: &mut Store, runs: usize) -> Result<Vec<f64>> {
+        if runs == 0 {
+            return Err(Error::usage("a profile needs at least one run"));
+        }
+        let times = match &mut self.kind {
+            Kind::Reference(_) => {
+                return Err(Error::usage(
+                    "the reference walks the tape and has no steps to time; use another --backend",
+                ));
+            }
+            Kind::Cpu(program) => program.profile(store, runs)?,
+            Kind::Gpu(program) => program.profile(store, runs)?,
+        };
+        let median = |mut times: Vec<f64>| {
+            times.sort_by(f64::total_cmp);
+            times[times.len() / 2]
+        };
+        Ok(times.into_iter().map(median).collect())
+    }
+
+    /// Waits until all runs are done; they are anyway, but on a GPU.
+    ///
+    /// # Errors
+    /// If a device has failed.
+    pub fn wait(&self) -> Result<()> {
+        match &self.kind {
+            Kind::Gpu(program) => program.wait(),
+            _ => Ok(()),
         }
     }
 

@@ -28,7 +28,8 @@ impl Tape {
         })
     }
 
-    fn step_cost(&self, plan: &Plan, step: &Step) -> Cost {
+    /// What `step` of `plan`, a plan of this tape, costs.
+    pub fn step_cost(&self, plan: &Plan, step: &Step) -> Cost {
         Cost {
             flops: step.ops.iter().map(|&v| self.flops(v)).sum(),
             bytes: 4 * traffic(plan, step),
@@ -106,13 +107,13 @@ impl Tape {
         )?;
         for (i, step) in plan.steps.iter().enumerate() {
             let Cost { flops, bytes } = self.step_cost(plan, step);
-            let layer = step.ops.first().map_or("", |&v| &self.node(v).layer);
             writeln!(
                 out,
-                "{i:>6}  {:<62} {:>9} {:>10}  {layer}",
+                "{i:>6}  {:<62} {:>9} {:>10}  {}",
                 self.describe_step(step),
                 short(flops),
-                short(bytes)
+                short(bytes),
+                self.layer_of_step(step)
             )?;
         }
         let total = self.cost(plan);
@@ -136,7 +137,13 @@ impl Tape {
         )
     }
 
-    fn describe_step(&self, step: &Step) -> String {
+    /// The layer that recorded the first operation of a step of this tape's plan.
+    pub fn layer_of_step(&self, step: &Step) -> &str {
+        step.ops.first().map_or("", |&v| &self.node(v).layer)
+    }
+
+    /// A step of this tape's plan in a few words: its kernel with its sizes, and the names of its pointwise operations.
+    pub fn describe_step(&self, step: &Step) -> String {
         let kernel = step.kernel.as_ref().map(|k| match k {
             Kernel::Matmul { size, .. } => format!("matmul {}x{}x{}", size[0], size[1], size[2]),
             Kernel::Convolution { what, sizes, .. } => {

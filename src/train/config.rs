@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::picture_config::PictureConfig;
-use crate::exec::Backend;
+use crate::exec::{Backend, Precision};
 use crate::numbers::{Error, Result};
 
 /// The full description of a run.
@@ -15,8 +15,11 @@ use crate::numbers::{Error, Result};
 pub struct Config {
     /// The preset that the numbers started from.
     pub preset: String,
-    /// `cpu` or `reference`.
+    /// `cpu`, `gpu` or `reference`.
     pub backend: String,
+    /// How a GPU stores activations: `f32` or `f16`, see [`Precision`].
+    #[serde(default = "single", skip_serializing_if = "is_single")]
+    pub precision: String,
     /// Keys every random draw.
     pub seed: u64,
     /// Training stops after this many steps.
@@ -68,6 +71,15 @@ pub struct Config {
     pub pictures: Option<PictureConfig>,
 }
 
+/// The precision of runs that do not name one.
+pub(super) fn single() -> String {
+    Precision::Single.name().into()
+}
+
+fn is_single(precision: &str) -> bool {
+    precision == Precision::Single.name()
+}
+
 impl Config {
     /// Checks every number against the range in which it makes sense.
     ///
@@ -90,6 +102,12 @@ impl Config {
                 "--{flag} must be from {least} to {most}, not {value}"
             )))
         };
+        if Precision::of_name(&self.precision)? == Precision::Half && self.backend != "gpu" {
+            return Err(Error::usage(format!(
+                "--precision f16 is of no use on the {}; add --backend gpu or leave it out",
+                self.backend
+            )));
+        }
         whole("steps", self.steps, 1_000_000_000)?;
         whole("decay-steps", self.decay_steps, 1_000_000_000)?;
         whole("batch-size", self.batch_size as u64, 65_536)?;
@@ -156,19 +174,17 @@ impl Config {
         }
     }
 
-    /// The backend that the configuration names, with `threads` threads on the CPU.
+    /// The backend that the configuration names, with `threads` threads on the CPU, or on the GPU that `device` asks for.
     ///
     /// # Errors
-    /// If there is no backend of that name.
-    pub fn backend(&self, threads: Option<usize>) -> Result<Backend> {
+    /// If there is no backend of that name, or no such GPU.
+    pub fn backend(&self, threads: Option<usize>, device: Option<&str>) -> Result<Backend> {
         match self.backend.as_str() {
             "cpu" => Backend::cpu(threads),
             "reference" => Ok(Backend::Reference),
-            "gpu" => Err(Error::usage(
-                "--backend gpu is not built yet; use --backend cpu",
-            )),
+            "gpu" => Backend::gpu(device, Precision::of_name(&self.precision)?),
             other => Err(Error::usage(format!(
-                "there is no backend {other}; use --backend cpu or --backend reference"
+                "there is no --backend {other}; use cpu, gpu or reference"
             ))),
         }
     }

@@ -85,6 +85,7 @@ fn mixture() -> Config {
     Config {
         preset: "mixture".into(),
         backend: "cpu".into(),
+        precision: super::config::single(),
         seed: 1,
         steps: 200_000,
         decay_steps: 200_000,
@@ -147,6 +148,7 @@ fn paper_pictures(name: &str, side: usize, z_dim: usize, crop: Crop) -> Config {
     Config {
         preset: name.into(),
         backend: "cpu".into(),
+        precision: super::config::single(),
         seed: 1,
         steps: 1_000_000,
         decay_steps: 1_000_000,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::machine::Machine;
 use super::model::{Model, Sampler, Source};
 use super::{Config, RunDir, checkpoint};
 use crate::exec::{Backend, Store};
@@ -18,16 +19,14 @@ pub struct Trained {
 }
 
 impl Trained {
-    /// Opens the run in `path`; `backend` and `threads` as for training, by default the run's own backend.
+    /// Opens the run in `path`, to compute where `machine` says.
     ///
     /// # Errors
     /// If it is not a run, has no checkpoint, or its checkpoint is damaged.
-    pub fn open(path: &Path, backend: Option<&str>, threads: Option<usize>) -> Result<Self> {
+    pub fn open(path: &Path, machine: &Machine) -> Result<Self> {
         let (run, mut config) = RunDir::open(path)?;
-        if let Some(backend) = backend {
-            config.backend = backend.into();
-        }
-        let backend = config.backend(threads)?;
+        machine.apply(&mut config)?;
+        let backend = machine.backend(&config)?;
         let mut store = Model::new(&config).initial_store(&config)?;
         let checkpoint = checkpoint::newest(&run)?;
         let step = checkpoint::load(&checkpoint, &config, &mut store)?.step;

@@ -55,6 +55,12 @@ pub fn gpu(precision: Precision) -> Option<Backend> {
     }
 }
 
+/// Every backend that computes in `f32`: all of [`devices`], and the GPU where there is one.
+pub fn single_precision() -> Vec<Backend> {
+    let cpus = devices().iter().flatten().cloned();
+    cpus.chain(gpu(Precision::Single)).collect()
+}
+
 /// A store that holds these tensors.
 pub fn store(states: &[(&str, Shape, Vec<f32>)]) -> Store {
     let mut store = Store::new();

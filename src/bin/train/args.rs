@@ -6,6 +6,7 @@ use clap::Parser;
 use coulomb_gan::numbers::{Error, Result};
 use coulomb_gan::train::Config;
 use coulomb_gan::train::flags::unsigned;
+use coulomb_gan::train::machine::Machine;
 use coulomb_gan::train::picture_config::{PictureConfig, choice};
 use coulomb_gan::train::presets::preset;
 
@@ -25,9 +26,11 @@ pub struct Args {
     /// Print the presets and exit
     #[arg(long)]
     pub list_presets: bool,
-    /// Where to compute: cpu, or reference (f64 textbook loops, slow)
-    #[arg(long, conflicts_with = "resume")]
-    backend: Option<String>,
+    /// Print the GPUs of this machine and exit
+    #[arg(long)]
+    pub list_devices: bool,
+    #[command(flatten)]
+    pub machine: Machine,
     /// Folder for the run [default: runs/PRESET-NNNN]
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub out: Option<PathBuf>,
@@ -37,15 +40,15 @@ pub struct Args {
     /// Stop after this many steps
     #[arg(long, value_name = "N")]
     steps: Option<i64>,
-    /// CPU threads [default: all cores]; the result does not depend on it
-    #[arg(long, value_name = "N")]
-    pub threads: Option<i64>,
     /// Show no progress
     #[arg(long)]
     pub quiet: bool,
     /// Print the recorded step and its plan, then exit
     #[arg(long)]
     pub explain: bool,
+    /// Print the time per step of the plan, on random numbers instead of data, then exit
+    #[arg(long)]
+    pub profile: bool,
     /// Steps between checkpoints
     #[arg(long, value_name = "N")]
     checkpoint_every: Option<i64>,
@@ -179,9 +182,6 @@ impl Args {
         ] {
             *target = value.unwrap_or(*target);
         }
-        if let Some(backend) = &self.backend {
-            c.backend.clone_from(backend);
-        }
         c.plateau_patience = self.patience(c.plateau_patience)?;
         if let Some(pictures) = &mut c.pictures {
             self.pictures.apply(pictures)?;
@@ -243,6 +243,7 @@ impl Args {
     /// If a flag makes no sense for the run.
     pub fn override_running(&self, c: &mut Config) -> Result<()> {
         self.refuse_picture_flags(c)?;
+        self.machine.apply(c)?;
         if let Some(pictures) = &mut c.pictures {
             if let Some(data) = &self.data {
                 // Absolute, so that the run can go on from another folder.

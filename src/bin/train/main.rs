@@ -8,19 +8,22 @@ use args::Args;
 use clap::Parser;
 use coulomb_gan::numbers::{Error, Result};
 use coulomb_gan::train::console::{self, print};
-use coulomb_gan::train::flags::whole;
 use coulomb_gan::train::interrupt::Interrupt;
 use coulomb_gan::train::model::Model;
 use coulomb_gan::train::presets::PRESETS;
 use coulomb_gan::train::progress::Progress;
 use coulomb_gan::train::trainer::Trainer;
-use coulomb_gan::train::{Config, RunDir, checkpoint, subject};
+use coulomb_gan::train::{Config, RunDir, checkpoint, machine, profile, subject};
 
 fn run(args: &Args) -> Result<ExitCode> {
     if args.list_presets {
         for (name, about) in PRESETS {
             print(&format!("{name:<16} {about}"))?;
         }
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.list_devices {
+        print(&machine::devices()?)?;
         return Ok(ExitCode::SUCCESS);
     }
     let (run, mut config) = match &args.resume {
@@ -35,11 +38,11 @@ fn run(args: &Args) -> Result<ExitCode> {
         print(&Model::new(&config).record(&config).explain())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let threads = args
-        .threads
-        .map(|n| whole("threads", n, 1, 1024))
-        .transpose()?;
-    let backend = config.backend(threads)?;
+    let backend = args.machine.backend(&config)?;
+    if args.profile {
+        print(&profile::profile(&config, &backend)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let quiet = args.quiet;
     let mut say = |text: &str| {
         if !quiet {

@@ -26,18 +26,20 @@ pub struct Device {
 }
 
 impl Device {
-    /// A crew of `threads` (by default one per core) with the machine's best instruction set.
+    /// A crew of `threads` (by default one per core) with the machine's best instruction set, or the one that the
+    /// environment variable `COULOMB_ISA` names.
+    ///
+    /// # Errors
+    /// If `threads` is 0 or above 1024, the operating system refuses to start them, or the machine does not have
+    /// that instruction set.
+    pub fn new(threads: Option<usize>) -> Result<Self> {
+        Self::with_isa(threads, Isa::chosen()?)
+    }
+
+    /// As [`Device::new`] with a given instruction set.
     ///
     /// # Errors
     /// If `threads` is 0 or above 1024, or the operating system refuses to start them.
-    pub fn new(threads: Option<usize>) -> Result<Self> {
-        Self::with_isa(threads, Isa::available()[0])
-    }
-
-    /// As [`Device::new`] with a chosen instruction set.
-    ///
-    /// # Errors
-    /// As [`Device::new`].
     pub fn with_isa(threads: Option<usize>, isa: Isa) -> Result<Self> {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let threads = threads.unwrap_or_else(cores);

@@ -1,6 +1,7 @@
 //! A compiled tape: its buffers, its tasks, its runs.
 
 use std::sync::Mutex;
+use std::time::Instant;
 
 use super::crew::{Board, Device};
 use super::slots::Slots;
@@ -86,6 +87,38 @@ impl Program {
     }
 
     pub(in crate::exec) fn run(&mut self, store: &mut Store) -> Result<()> {
+        self.run_and(store, || ())
+    }
+
+    /// The seconds of each step of the plan, its packing included, in each of `runs` runs after one that is not timed.
+    pub(in crate::exec) fn profile(
+        &mut self,
+        store: &mut Store,
+        runs: usize,
+    ) -> Result<Vec<Vec<f64>>> {
+        let mut times = vec![vec![]; self.plan.steps.len()];
+        self.run(store)?;
+        for _ in 0..runs {
+            let clock = Mutex::new(vec![Instant::now()]);
+            let tick = || {
+                let mut clock = clock.lock().expect("nobody panics while ticking");
+                clock.push(Instant::now());
+            };
+            self.run_and(store, tick)?;
+            let clock = clock.into_inner().expect("as above");
+            let mut seconds = vec![0.0; times.len()];
+            for (task, window) in self.tasks.iter().zip(clock.windows(2)) {
+                seconds[task.step()] += (window[1] - window[0]).as_secs_f64();
+            }
+            for (times, seconds) in times.iter_mut().zip(seconds) {
+                times.push(seconds);
+            }
+        }
+        Ok(times)
+    }
+
+    /// Runs; the first thread calls `after_task` whenever a task is finished by all.
+    fn run_and(&mut self, store: &mut Store, after_task: impl Fn() + Sync) -> Result<()> {
         self.slots.clear();
         let mut states = self.states.iter().peekable();
         for (id, buffer) in self.buffers.iter_mut().enumerate() {
@@ -106,6 +139,9 @@ impl Program {
             let mut workspace = workspace.unwrap_or_else(std::sync::PoisonError::into_inner);
             for (number, task) in tasks.iter().enumerate() {
                 shared.run(number, task, place, &mut workspace);
+                if place.index == 0 {
+                    after_task();
+                }
             }
         });
         Ok(())

@@ -36,6 +36,18 @@ pub(super) enum Task {
     Step(usize),
 }
 
+impl Task {
+    /// The step of the plan that this is, or packs for.
+    pub fn step(&self) -> usize {
+        match *self {
+            Self::PackMatrix(step, _)
+            | Self::PackCharges(step, _)
+            | Self::PackConvolution(step)
+            | Self::Step(step) => step,
+        }
+    }
+}
+
 /// What one thread needs for itself.
 #[derive(Debug)]
 pub(super) struct Workspace {

@@ -18,6 +18,7 @@ use wgpu::{
 use super::super::Precision;
 use super::adapters::Candidate;
 use super::disk::PipelinesOnDisk;
+use super::launch::Source;
 use crate::numbers::{Error, Result};
 
 /// Bytes of immediate data of every launch; one size for all, so that all layouts are of one family.
@@ -289,27 +290,20 @@ impl Device {
         (group, pipeline)
     }
 
-    /// The compiled kernel of this text, these constants and these arrays; compiled once.
+    /// The compiled kernel of `source` for arrays of which each is written or not; compiled once.
     ///
     /// # Errors
     /// If the driver refuses it.
-    pub(super) fn pipeline(
-        &self,
-        name: &str,
-        text: &str,
-        constants: &[(String, f64)],
-        writable: &[bool],
-    ) -> Result<ComputePipeline> {
-        let bits = constants
-            .iter()
-            .map(|(name, x)| (name.clone(), x.to_bits()));
-        let key = (text.to_owned(), bits.collect::<Vec<_>>());
+    pub(super) fn pipeline(&self, source: &Source, writable: &[bool]) -> Result<ComputePipeline> {
+        let overrides = source.overrides.iter();
+        let bits = overrides.map(|(name, x)| (name.clone(), x.to_bits()));
+        let key = (source.text.clone(), bits.collect::<Vec<_>>());
         if let Some(pipeline) = locked(&self.0.pipelines).get(&key) {
             return Ok(pipeline.clone());
         }
         let descriptor = wgpu::ShaderModuleDescriptor {
-            label: Some(name),
-            source: wgpu::ShaderSource::Wgsl(text.into()),
+            label: Some(source.name),
+            source: wgpu::ShaderSource::Wgsl(source.text.as_str().into()),
         };
         let checks = match std::env::var_os("COULOMB_GPU_CHECKED") {
             Some(_) => ShaderRuntimeChecks::checked(),
@@ -324,7 +318,8 @@ impl Device {
                 .device
                 .create_shader_module_trusted(descriptor, checks)
         };
-        let constants: Vec<(&str, f64)> = constants
+        let constants: Vec<(&str, f64)> = source
+            .overrides
             .iter()
             .map(|(name, x)| (name.as_str(), *x))
             .collect();
@@ -333,7 +328,7 @@ impl Device {
             .0
             .device
             .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(name),
+                label: Some(source.name),
                 layout: Some(&layout),
                 module: &module,
                 entry_point: Some("main"),

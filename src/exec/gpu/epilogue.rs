@@ -178,6 +178,12 @@ fn instruction_text(instruction: &Instruction) -> String {
             Map::Exp => call("exponential", x),
             Map::Ln => call("log", x),
             Map::Sqrt => call("sqrt", x),
+            Map::Pow(0.0) => number(1.0),
+            Map::Pow(1.0) => format!("r{x}"),
+            // WGSL's own is not a number for negative bases.
+            Map::Pow(p) if p.fract() == 0.0 && p.abs() < 1e6 => {
+                format!("whole_power(r{x}, {p:.0}i)")
+            }
             Map::Pow(p) => format!("pow(r{x}, {})", number(p)),
             Map::Tanh => call("hyperbolic_tangent", x),
             Map::Elu => call("elu", x),

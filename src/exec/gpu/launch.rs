@@ -1,12 +1,8 @@
-//! Launches: compiled kernels with what they are launched with.
+//! Launches: kernels with what they are launched with.
 
-use wgpu::ComputePipeline;
-
-use super::device::Device;
 use super::epilogue::{Binding, Epilogue, Place, enables};
 use super::module::Module;
 use super::values::Format;
-use crate::numbers::Result;
 
 /// The most workgroups along one axis of a grid.
 pub(super) const AXIS: usize = 65_535;
@@ -14,11 +10,10 @@ pub(super) const AXIS: usize = 65_535;
 /// A kernel and all it needs at every run.
 #[derive(Debug)]
 pub(super) struct Launch {
-    /// The kernel's name: its file in `kernels/`.
-    pub name: &'static str,
     /// The step of the plan that it belongs to.
     pub step: usize,
-    pub pipeline: ComputePipeline,
+    /// What is compiled.
+    pub source: Source,
     /// Arrays, in the order of their binding numbers.
     pub bindings: Vec<Binding>,
     /// Sizes, as the kernel's `struct Sizes` lists them.
@@ -27,11 +22,22 @@ pub(super) struct Launch {
     pub grid: [u32; 3],
 }
 
+/// What a device compiles: equal sources make equal kernels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Source {
+    /// The kernel's name.
+    pub name: &'static str,
+    /// A WGSL module with the entry point `main`.
+    pub text: String,
+    /// Values of its overrides.
+    pub overrides: Vec<(String, f64)>,
+}
+
 /// A kernel to compile.
 pub(super) struct Kernel<'a> {
     pub name: &'static str,
     /// Texts of the files it is put together from; items of later ones win.
-    pub files: &'a [&'static str],
+    pub files: &'a [&'a str],
     /// Types of operands: `alias NAME = format;`.
     pub formats: &'a [(&'static str, Format)],
     /// `const NAME = value;`, where WGSL asks for a constant.
@@ -45,7 +51,7 @@ pub(super) struct Kernel<'a> {
 
 impl Kernel<'_> {
     /// The module's text with `epilogue`.
-    pub fn text(&self, epilogue: &Epilogue) -> String {
+    fn text(&self, epilogue: &Epilogue) -> String {
         let aliases = self.formats.iter().map(|(name, format)| {
             let format = format.name();
             format!("alias {name} = {format};\n")
@@ -59,30 +65,27 @@ impl Kernel<'_> {
         module.with(epilogue.items.clone()).text()
     }
 
-    /// Compiles it with `epilogue` for `step`.
-    ///
-    /// # Errors
-    /// If the driver refuses it.
-    pub fn compile(&self, device: &Device, step: usize, epilogue: Epilogue) -> Result<Launch> {
-        let text = self.text(&epilogue);
+    /// A launch of it with `epilogue` for `step`.
+    pub fn launch(&self, step: usize, epilogue: Epilogue) -> Launch {
+        let overrides = self.overrides.iter();
+        let source = Source {
+            name: self.name,
+            text: self.text(&epilogue),
+            overrides: overrides.map(|&(name, x)| (name.to_owned(), x)).collect(),
+        };
         let operands = self.operands.iter().map(|&place| Binding {
             place,
             writable: false,
         });
-        let bindings: Vec<Binding> = operands.chain(epilogue.bindings).collect();
-        let writable: Vec<bool> = bindings.iter().map(|b| b.writable).collect();
-        let overrides = self.overrides.iter();
-        let overrides: Vec<_> = overrides.map(|&(name, x)| (name.to_owned(), x)).collect();
         let mut immediates = [0; 16];
         immediates[..self.sizes.len()].copy_from_slice(self.sizes);
-        Ok(Launch {
-            name: self.name,
+        Launch {
             step,
-            pipeline: device.pipeline(self.name, &text, &overrides, &writable)?,
-            bindings,
+            source,
+            bindings: operands.chain(epilogue.bindings).collect(),
             immediates,
             grid: self.grid,
-        })
+        }
     }
 }
 

@@ -1,10 +1,8 @@
 //! From the steps of a plan to launches: which kernel, which sizes, which grid.
 
-use super::device::Device;
 use super::epilogue::{self, Epilogue, Place};
 use super::launch::{Kernel, Launch, grid};
 use super::values::{StepValues, result};
-use crate::numbers::{Error, Result};
 use crate::tape::plan::{self, Plan, SlotId, Step};
 
 pub(super) const GEMM: &str = include_str!("../../../kernels/gemm.wgsl");
@@ -15,7 +13,8 @@ const GATHER: &str = include_str!("../../../kernels/gather.wgsl");
 
 /// What becomes of a step.
 pub(super) struct Lowering<'a> {
-    pub device: &'a Device,
+    /// Whether the device is a program on the CPU.
+    pub software: bool,
     pub plan: &'a Plan,
     pub values: &'a [StepValues],
     /// The launches so far.
@@ -28,12 +27,9 @@ pub(super) struct Lowering<'a> {
 
 impl<'a> Lowering<'a> {
     /// The launches of all steps.
-    ///
-    /// # Errors
-    /// If the driver refuses a kernel, or a step asks for what no kernel can.
-    pub fn new(device: &'a Device, plan: &'a Plan, values: &'a [StepValues]) -> Result<Self> {
+    pub fn new(plan: &'a Plan, values: &'a [StepValues], software: bool) -> Self {
         let mut lowering = Self {
-            device,
+            software,
             plan,
             values,
             launches: vec![],
@@ -42,9 +38,9 @@ impl<'a> Lowering<'a> {
         };
         for at in 0..plan.steps.len() {
             lowering.at = at;
-            lowering.step()?;
+            lowering.step();
         }
-        Ok(lowering)
+        lowering
     }
 
     fn current(&self) -> &'a Step {
@@ -58,12 +54,12 @@ impl<'a> Lowering<'a> {
 
     /// Threads of a workgroup whose threads do not wait for each other.
     pub fn group(&self) -> usize {
-        if self.device.is_software() { 64 } else { 256 }
+        if self.software { 64 } else { 256 }
     }
 
     /// Threads of a workgroup that adds up its threads' sums.
     pub fn reducing_group(&self) -> usize {
-        if self.device.is_software() { 8 } else { 256 }
+        if self.software { 8 } else { 256 }
     }
 
     /// Room for `count` numbers between launches, in array `which`.
@@ -73,7 +69,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Launches `kernel`, whose result is the step's: with the step's pointwise work.
-    pub fn finish(&mut self, kernel: &Kernel<'_>) -> Result<()> {
+    pub fn finish(&mut self, kernel: &Kernel<'_>) {
         let values = self.step_values();
         let first = kernel.operands.len();
         let step = self.current();
@@ -85,25 +81,23 @@ impl<'a> Lowering<'a> {
             (None, Some(out)) => {
                 epilogue::store(Place::Slot(out), values.formats.written(out), first)
             }
-            (None, None) => return Ok(()),
+            (None, None) => return,
         };
-        self.push(kernel, epilogue)
+        self.push(kernel, epilogue);
     }
 
     /// Launches `kernel`, whose result goes to `place` as it is.
-    pub fn pass_on(&mut self, kernel: &Kernel<'_>, place: Place) -> Result<()> {
+    pub fn pass_on(&mut self, kernel: &Kernel<'_>, place: Place) {
         let single = super::values::Format::Single;
         let epilogue = epilogue::store(place, single, kernel.operands.len());
-        self.push(kernel, epilogue)
+        self.push(kernel, epilogue);
     }
 
-    fn push(&mut self, kernel: &Kernel<'_>, epilogue: Epilogue) -> Result<()> {
-        self.launches
-            .push(kernel.compile(self.device, self.at, epilogue)?);
-        Ok(())
+    fn push(&mut self, kernel: &Kernel<'_>, epilogue: Epilogue) {
+        self.launches.push(kernel.launch(self.at, epilogue));
     }
 
-    fn step(&mut self) -> Result<()> {
+    fn step(&mut self) {
         match &self.current().kernel {
             None => self.pointwise(),
             Some(plan::Kernel::Matmul {
@@ -134,10 +128,10 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn pointwise(&mut self) -> Result<()> {
+    fn pointwise(&mut self) {
         let count = self.current().pointwise.as_ref().map_or(0, |p| p.count);
         if count == 0 {
-            return Ok(());
+            return;
         }
         let group = self.group();
         self.finish(&Kernel {
@@ -149,61 +143,44 @@ impl<'a> Lowering<'a> {
             operands: &[],
             sizes: &[count as u32],
             grid: grid(count.div_ceil(group)),
-        })
+        });
     }
 
     /// `out[i] = x[Σ (i / divisor mod size) · stride]` over `[divisor, size, stride]` of each axis.
-    fn gather(&mut self, x: SlotId, axes: &[[usize; 3]], count: usize) -> Result<()> {
+    fn gather(&mut self, x: SlotId, axes: &[[usize; 3]], count: usize) {
         if count == 0 {
-            return Ok(());
+            return;
         }
-        if axes.len() > 4 {
-            return Err(Error::failure(
-                "the GPU repeats arrays along at most five separate groups of axes; use --backend cpu",
-            ));
-        }
-        let mut sizes = [0_u32; 16];
-        sizes[0] = count as u32;
-        for axis in 0..4 {
-            let [divisor, size, stride] = *axes.get(axis).unwrap_or(&[1, 1, 0]);
-            // A vector of four starts on a multiple of 16 bytes.
-            sizes[4 + axis] = divisor as u32;
-            sizes[8 + axis] = size as u32;
-            sizes[12 + axis] = stride as u32;
-        }
+        let source = source_text(axes);
         let group = self.group();
         self.finish(&Kernel {
             name: "gather",
-            files: &[GATHER],
+            files: &[GATHER, &source],
             formats: &[],
             constants: &[],
             overrides: &[("GROUP", group as f64)],
             operands: &[Place::Slot(x)],
-            sizes: &sizes,
+            sizes: &[count as u32],
             grid: grid(count.div_ceil(group)),
-        })
+        });
     }
 
-    fn sum(&mut self, x: SlotId, [outer, reduced, inner]: [usize; 3]) -> Result<()> {
+    fn sum(&mut self, x: SlotId, [outer, reduced, inner]: [usize; 3]) {
         let place = Place::Slot(x);
         let segments = segments(outer * inner, reduced);
         if segments == 1 {
-            return self.sum_once(place, [outer, reduced, inner], 1);
+            self.sum_once(place, [outer, reduced, inner], 1);
+            return;
         }
-        self.sum_once(place, [outer, reduced, inner], segments)?;
-        self.sum_once(Place::Between(0), [outer, segments, inner], 1)
+        self.sum_once(place, [outer, reduced, inner], segments);
+        self.sum_once(Place::Between(0), [outer, segments, inner], 1);
     }
 
     /// Adds up `segments` equal parts of each sum; one part makes the step's result, several pass on theirs.
-    pub fn sum_once(
-        &mut self,
-        x: Place,
-        [outer, reduced, inner]: [usize; 3],
-        segments: usize,
-    ) -> Result<()> {
+    pub fn sum_once(&mut self, x: Place, [outer, reduced, inner]: [usize; 3], segments: usize) {
         let count = outer * segments * inner;
         if count == 0 {
-            return Ok(());
+            return;
         }
         let segment = reduced.div_ceil(segments);
         let format = match x {
@@ -238,9 +215,9 @@ impl<'a> Lowering<'a> {
         };
         if segments > 1 {
             let between = self.between(0, count);
-            self.pass_on(&kernel, between)
+            self.pass_on(&kernel, between);
         } else {
-            self.finish(&kernel)
+            self.finish(&kernel);
         }
     }
 }
@@ -252,6 +229,19 @@ fn segments(count: usize, reduced: usize) -> usize {
     }
     let wanted = 16_384_usize.div_ceil(count.max(1));
     wanted.min(reduced.div_ceil(64)).clamp(1, 256)
+}
+
+/// The function that finds the operand's element for element `i` of a result, as WGSL.
+fn source_text(axes: &[[usize; 3]]) -> String {
+    let term =
+        |[divisor, size, stride]: &[usize; 3]| format!("i / {divisor}u % {size}u * {stride}u");
+    let terms: Vec<String> = axes.iter().map(term).collect();
+    let sum = if terms.is_empty() {
+        "0u".into()
+    } else {
+        terms.join(" + ")
+    };
+    format!("fn source(i: u32) -> u32 {{\n    return {sum};\n}}\n")
 }
 
 /// The axes along which a broadcast from `from` to `to` moves through its operand, as `[divisor, size, stride]` of an

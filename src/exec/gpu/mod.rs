@@ -7,11 +7,12 @@
 //! Reading order: `kernels/gemm.wgsl`, then here `module` (how kernels are put together from files), `epilogue` (fused
 //! pointwise work as WGSL), `values` (what is stored, and how precisely), `lower`, `products`, `pairwise`, `tile` (from
 //! steps to launches), `launch`, `program` (buffers and runs), `ring` (scalars come back without waiting), `resident`
-//! (state on the device), `device`, `adapters`, `disk`.
+//! (state on the device), `device`, `adapters`, `disk`, `clock`.
 //!
 //! Results are the same bits in every run on one device and driver: every sum has a fixed order.
 
 mod adapters;
+mod clock;
 mod device;
 mod disk;
 mod epilogue;
@@ -28,5 +29,19 @@ mod values;
 
 pub use adapters::{Candidate, choose, list, listing};
 pub use device::{Counts, Device};
+pub use launch::Source;
 pub use program::Program;
 pub(super) use resident::Resident;
+
+use super::Precision;
+use crate::tape::Tape;
+use crate::tape::plan::Plan;
+
+/// Everything that is compiled to run `tape`, without a device: for a real one, or for one that is a `software` on the
+/// CPU. Equal kernels appear as often as they are launched.
+pub fn sources(tape: &Tape, precision: Precision, software: bool) -> Vec<Source> {
+    let plan = Plan::new(tape);
+    let values = values::values(&plan, precision);
+    let launches = lower::Lowering::new(&plan, &values, software).launches;
+    launches.into_iter().map(|launch| launch.source).collect()
+}

@@ -8,7 +8,6 @@ use super::epilogue::Place;
 use super::launch::{AXIS, Kernel, grid};
 use super::lower::{GEMM, Lowering};
 use super::tile::cut;
-use crate::numbers::Result;
 use crate::tape::plan::{Pairwise, SlotId};
 
 const FUNCTIONS: &str = include_str!("../../../kernels/functions.wgsl");
@@ -21,6 +20,9 @@ const FIELD: &str = include_str!("../../../kernels/pairs_field.wgsl");
 /// Up to this dimension one kernel does it all.
 const FEW: usize = 16;
 
+/// Threads that keep a large device busy.
+const THREADS: usize = 1 << 16;
+
 /// The most squared distances that are kept at a time, all parts counted: 64 MiB.
 const KEPT: usize = 1 << 24;
 
@@ -31,9 +33,9 @@ impl Lowering<'_> {
         d: u32,
         [epsilon, a, y, x]: [SlotId; 4],
         [points, real, generated, m]: [usize; 4],
-    ) -> Result<()> {
+    ) {
         if points == 0 {
-            return Ok(());
+            return;
         }
         let slots = [epsilon, a, y, x].map(Place::Slot);
         let (number, v) = match what {
@@ -42,23 +44,41 @@ impl Lowering<'_> {
             Pairwise::Curvature(v) => (2, v),
         };
         if m > FEW && !matches!(what, Pairwise::Curvature(_)) {
-            return self.many_dimensions(what, d, slots, [points, real, generated, m]);
+            self.many_dimensions(what, d, slots, [points, real, generated, m]);
+            return;
         }
-        let width = if what == Pairwise::Potential { 1 } else { m };
+        let numbers = if what == Pairwise::Potential {
+            points
+        } else {
+            points * m
+        };
+        let group = self.group();
+        let lanes = self.lanes(numbers, real + generated);
         self.finish(&Kernel {
             name: "pairs",
             files: &[PAIRS, FUNCTIONS],
             formats: &[],
             constants: &[],
             overrides: &[
-                ("GROUP", self.reducing_group() as f64),
+                ("GROUP", group as f64),
+                ("LANES", lanes as f64),
                 ("WHAT", f64::from(number)),
                 ("D", f64::from(d)),
             ],
             operands: &[slots[0], slots[1], slots[2], slots[3], Place::Slot(v)],
             sizes: &[points, real, generated, m].map(|n| n as u32),
-            grid: grid(points * width),
-        })
+            grid: grid((numbers * lanes).div_ceil(group)),
+        });
+    }
+
+    /// Threads that share a number of the result, so that there are enough of them: a power of two.
+    fn lanes(&self, numbers: usize, charges: usize) -> usize {
+        let mut lanes = 1;
+        while !self.software && lanes < self.group() && numbers * lanes < THREADS && lanes < charges
+        {
+            lanes *= 2;
+        }
+        lanes
     }
 
     fn many_dimensions(
@@ -67,7 +87,7 @@ impl Lowering<'_> {
         d: u32,
         [epsilon, a, y, x]: [Place; 4],
         [points, real, generated, m]: [usize; 4],
-    ) -> Result<()> {
+    ) {
         let charges = real + generated;
         // As many points at a time as distances to all charges can be kept for.
         let rows_at_a_time = (KEPT / charges).clamp(1, points.min(AXIS));
@@ -75,7 +95,7 @@ impl Lowering<'_> {
         for first in (0..points).step_by(rows_at_a_time) {
             let rows = rows_at_a_time.min(points - first);
             let pairs = rows * charges;
-            let mut cut = cut(rows, charges, m, self.device.is_software());
+            let mut cut = cut(rows, charges, m, self.software);
             if cut.parts * pairs > KEPT {
                 (cut.parts, cut.part_terms) = (1, m.next_multiple_of(super::tile::DEPTH));
             }
@@ -111,7 +131,7 @@ impl Lowering<'_> {
                     grid: tiles,
                 },
                 squared,
-            )?;
+            );
             let sizes = [rows, real, generated, cut.parts, first].map(|n| n as u32);
             if what == Pairwise::Potential {
                 self.finish(&Kernel {
@@ -123,7 +143,7 @@ impl Lowering<'_> {
                     operands: &[epsilon, squared],
                     sizes: &sizes,
                     grid: [rows as u32, 1, 1],
-                })?;
+                });
                 continue;
             }
             let weights = self.between(1, pairs);
@@ -139,7 +159,7 @@ impl Lowering<'_> {
                     grid: grid(pairs.div_ceil(group)),
                 },
                 weights,
-            )?;
+            );
             self.finish(&Kernel {
                 name: "pairs_field",
                 files: &[FIELD],
@@ -149,8 +169,7 @@ impl Lowering<'_> {
                 operands: &[a, y, x, weights],
                 sizes: &[rows, real, generated, m, first].map(|n| n as u32),
                 grid: grid((rows * m).div_ceil(group)),
-            })?;
+            });
         }
-        Ok(())
     }
 }

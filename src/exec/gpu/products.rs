@@ -5,7 +5,6 @@ use super::launch::{Kernel, grid};
 use super::lower::{GEMM, Lowering};
 use super::tile::{Cut, cut};
 use crate::exec::view::Class;
-use crate::numbers::Result;
 use crate::tape::convolution::Convolution;
 use crate::tape::plan::{Contraction, SlotId};
 
@@ -16,7 +15,7 @@ const CONVOLUTION_FILTER: &str = include_str!("../../../kernels/convolution_filt
 pub(super) struct Product<'a> {
     pub name: &'static str,
     /// Files whose items replace those of `gemm.wgsl`.
-    pub files: &'a [&'static str],
+    pub files: &'a [&'a str],
     pub operands: [SlotId; 2],
     pub rows: usize,
     pub columns: usize,
@@ -34,7 +33,7 @@ impl Lowering<'_> {
         operands: [SlotId; 2],
         [ta, tb]: [bool; 2],
         [m, k, n]: [usize; 3],
-    ) -> Result<()> {
+    ) {
         self.products(&[Product {
             name: "gemm",
             files: &[],
@@ -48,15 +47,10 @@ impl Lowering<'_> {
                 ("A_TRANSPOSED", f64::from(u8::from(ta))),
                 ("B_TRANSPOSED", f64::from(u8::from(tb))),
             ],
-        }])
+        }]);
     }
 
-    pub(super) fn convolution(
-        &mut self,
-        what: Contraction,
-        [a, b]: [SlotId; 2],
-        c: &Convolution,
-    ) -> Result<()> {
+    pub(super) fn convolution(&mut self, what: Contraction, [a, b]: [SlotId; 2], c: &Convolution) {
         match what {
             Contraction::Answer => self.classes(&[Class::of_answers(c)], what, [b, a], c),
             Contraction::Picture => {
@@ -76,7 +70,7 @@ impl Lowering<'_> {
         what: Contraction,
         operands: [SlotId; 2],
         c: &Convolution,
-    ) -> Result<()> {
+    ) {
         let taps = c.kernel[0] * c.kernel[1];
         let per_channel = (c.channels * taps, taps);
         let (rows, channels, out, (row, channel)) = match what {
@@ -131,10 +125,10 @@ impl Lowering<'_> {
                 overrides,
             })
             .collect();
-        self.products(&products)
+        self.products(&products);
     }
 
-    fn filter(&mut self, operands: [SlotId; 2], c: &Convolution) -> Result<()> {
+    fn filter(&mut self, operands: [SlotId; 2], c: &Convolution) {
         let sizes = [
             ("CHANNELS", c.channels),
             ("SOURCE_Y", c.picture[0]),
@@ -158,12 +152,12 @@ impl Lowering<'_> {
             count: c.filters * c.filter(),
             along_terms: [true, true],
             overrides: &sizes.map(|(name, n)| (name, n as f64)),
-        }])
+        }]);
     }
 
     /// Products that fill different places of one result: in one go, or each in several parts that are added up.
-    fn products(&mut self, products: &[Product<'_>]) -> Result<()> {
-        let software = self.device.is_software();
+    fn products(&mut self, products: &[Product<'_>]) {
+        let software = self.software;
         let cuts = products
             .iter()
             .map(|p| cut(p.rows, p.columns, p.terms, software));
@@ -172,11 +166,10 @@ impl Lowering<'_> {
         let parts = cuts.iter().map(|cut| cut.parts).max().unwrap_or(1);
         let count = products.first().map_or(0, |p| p.count);
         for (product, cut) in products.iter().zip(cuts) {
-            self.product(product, cut, parts)?;
+            self.product(product, cut, parts);
         }
-        match parts {
-            1 => Ok(()),
-            parts => self.sum_once(Place::Between(0), [1, parts, count], 1),
+        if parts > 1 {
+            self.sum_once(Place::Between(0), [1, parts, count], 1);
         }
     }
 
@@ -187,10 +180,10 @@ impl Lowering<'_> {
             tile, part_terms, ..
         }: Cut,
         parts: usize,
-    ) -> Result<()> {
+    ) {
         let [down, across] = tile.count(p.rows, p.columns);
         if down * across == 0 {
-            return Ok(());
+            return;
         }
         let formats = &self.step_values().formats;
         let formats = [
@@ -227,9 +220,9 @@ impl Lowering<'_> {
         };
         if parts > 1 {
             let between = self.between(0, parts * p.count);
-            self.pass_on(&kernel, between)
+            self.pass_on(&kernel, between);
         } else {
-            self.finish(&kernel)
+            self.finish(&kernel);
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use wgpu::{BindGroup, Buffer, BufferBinding, BufferUsages};
+use wgpu::{BindGroup, Buffer, BufferBinding, BufferUsages, ComputePipeline};
 
+use super::clock::Clock;
 use super::device::Device;
 use super::epilogue::{self, Place};
 use super::launch::{Kernel, Launch, grid};
@@ -30,12 +31,38 @@ enum Home {
     State(usize),
 }
 
+/// A launch with its kernel.
+#[derive(Debug)]
+struct Compiled {
+    launch: Launch,
+    pipeline: ComputePipeline,
+}
+
+impl Compiled {
+    fn new(device: &Device, launch: Launch) -> Result<Self> {
+        let writable: Vec<bool> = launch.bindings.iter().map(|b| b.writable).collect();
+        Ok(Self {
+            pipeline: device.pipeline(&launch.source, &writable)?,
+            launch,
+        })
+    }
+
+    /// Adds it to a pass.
+    fn record(&self, pass: &mut wgpu::ComputePass<'_>, group: &BindGroup) {
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, group, &[]);
+        pass.set_immediates(0, bytemuck::cast_slice(&self.launch.immediates));
+        let [x, y, z] = self.launch.grid;
+        pass.dispatch_workgroups(x, y, z);
+    }
+}
+
 /// A tape compiled for a device.
 #[derive(Debug)]
 pub struct Program {
     device: Device,
     plan: Plan,
-    launches: Vec<Launch>,
+    launches: Vec<Compiled>,
     homes: Vec<Home>,
     between: Vec<Buffer>,
     /// All inputs, here and there, and whether what is here is newer.
@@ -61,8 +88,13 @@ impl Program {
         let plan = Plan::new(tape);
         let positions = bind_states(store, tape)?;
         let found = values(&plan, device.precision());
-        let lowering = Lowering::new(device, &plan, &found)?;
-        let (launches, between) = (lowering.launches, lowering.between);
+        let Lowering {
+            launches, between, ..
+        } = Lowering::new(&plan, &found, device.is_software());
+        let launches = launches
+            .into_iter()
+            .map(|launch| Compiled::new(device, launch));
+        let launches = launches.collect::<Result<Vec<_>>>()?;
         let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
         let bytes = bytes_of_slots(&plan, &found);
         let mut inputs = vec![];
@@ -153,7 +185,7 @@ impl Program {
             for (launch, buffer) in launches.iter().zip(&buffers) {
                 let array = buffer.as_entire_buffer_binding();
                 let group = self.device.bind_group(&[(array, true)]);
-                launch_in(&mut pass, launch, &group);
+                launch.record(&mut pass, &group);
             }
         }
         self.device.submit(encoder, launches.len());
@@ -161,7 +193,7 @@ impl Program {
     }
 
     /// A launch that writes NaN to `count` numbers of its only array.
-    fn fill(&self, count: usize) -> Result<Launch> {
+    fn fill(&self, count: usize) -> Result<Compiled> {
         let nan = Pointwise {
             count,
             loads: vec![],
@@ -179,7 +211,7 @@ impl Program {
             grid: grid(count.div_ceil(64)),
         };
         let epilogue = epilogue::pointwise(&nan, None, false, &Default::default(), 0);
-        kernel.compile(&self.device, 0, epilogue)
+        Compiled::new(&self.device, kernel.launch(0, epilogue))
     }
 
     pub(in crate::exec) fn input(&mut self, name: &str) -> &mut [f32] {
@@ -205,12 +237,7 @@ impl Program {
             .device
             .raw()
             .create_command_encoder(&Default::default());
-        {
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            for (launch, group) in self.launches.iter().zip(&self.groups) {
-                launch_in(&mut pass, launch, group);
-            }
-        }
+        self.encode(&mut encoder, |_, _| ());
         if let Some(ring) = &mut self.ring {
             let homes = &self.homes;
             let scalars = self.scalars.iter().filter_map(|&slot| match &homes[slot] {
@@ -223,13 +250,70 @@ impl Program {
         if let Some(ring) = &mut self.ring {
             ring.submitted(submission);
         }
+        self.changed(store);
+        Ok(())
+    }
+
+    /// All launches in one pass; `after` is called with the pass before the first (0) and after each (1, 2, ...).
+    fn encode(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        after: impl Fn(&mut wgpu::ComputePass<'_>, u32),
+    ) {
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        after(&mut pass, 0);
+        for (i, (launch, group)) in self.launches.iter().zip(&self.groups).enumerate() {
+            launch.record(&mut pass, group);
+            after(&mut pass, i as u32 + 1);
+        }
+    }
+
+    /// Notes that a run has changed states, and that its outputs have not been read.
+    fn changed(&mut self, store: &mut Store) {
         for &position in &self.assigned {
             store.changed_on_device(position);
         }
         for read in &mut self.read {
             read.take();
         }
-        Ok(())
+    }
+
+    /// The seconds of each step of the plan in each of `runs` runs after one that is not timed, by the device's clock.
+    ///
+    /// # Errors
+    /// If it has none, or fails.
+    pub(in crate::exec) fn profile(
+        &mut self,
+        store: &mut Store,
+        runs: usize,
+    ) -> Result<Vec<Vec<f64>>> {
+        let mut times = vec![vec![]; self.plan.steps.len()];
+        self.run(store)?;
+        let clock = Clock::new(&self.device, self.launches.len())?;
+        for _ in 0..runs {
+            self.prepare(store)?;
+            let mut encoder = self
+                .device
+                .raw()
+                .create_command_encoder(&Default::default());
+            self.encode(&mut encoder, |pass, i| clock.tick(pass, i));
+            clock.stop(&mut encoder);
+            self.device.submit(encoder, self.launches.len());
+            self.changed(store);
+            let mut seconds = vec![0.0; times.len()];
+            for (launch, took) in self.launches.iter().zip(clock.read(&self.device)?) {
+                seconds[launch.launch.step] += took;
+            }
+            for (times, seconds) in times.iter_mut().zip(seconds) {
+                times.push(seconds);
+            }
+        }
+        Ok(times)
+    }
+
+    /// Waits until all runs are done.
+    pub(in crate::exec) fn wait(&self) -> Result<()> {
+        self.device.wait(None)
     }
 
     /// Sends what is new, and binds the launches' arrays if they are not bound yet.
@@ -246,7 +330,7 @@ impl Program {
         if !bound {
             let buffer = |&position| Ok(store.on_device(position, &self.device)?.buffer().clone());
             self.groups_of = self.states.iter().map(buffer).collect::<Result<_>>()?;
-            let group = |launch: &Launch| self.bind(launch);
+            let group = |compiled: &Compiled| self.bind(&compiled.launch);
             self.groups = self.launches.iter().map(group).collect();
             self.device.check()?;
         }
@@ -302,15 +386,6 @@ impl Program {
         }
         Ok(self.read[at].get().map_or(&[], Vec::as_slice))
     }
-}
-
-/// Adds a launch to a pass.
-fn launch_in(pass: &mut wgpu::ComputePass<'_>, launch: &Launch, group: &BindGroup) {
-    pass.set_pipeline(&launch.pipeline);
-    pass.set_bind_group(0, group, &[]);
-    pass.set_immediates(0, bytemuck::cast_slice(&launch.immediates));
-    let [x, y, z] = launch.grid;
-    pass.dispatch_workgroups(x, y, z);
 }
 
 /// Bytes of each slot: half as many where all its values are halves.

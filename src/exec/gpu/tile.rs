@@ -49,8 +49,12 @@ const TILES: [(Tile, f64); 5] = [
     (tile(32, 4, 2, 1), 0.5),  // 256 x 16, for few columns
 ];
 
-/// Eight threads, one register's worth on the software devices we know, where waiting for each other is what costs.
-const SOFTWARE: Tile = tile(2, 4, 2, 2);
+/// Tiles for software: eight threads, one register's worth on the devices we know, where waiting for each other is what
+/// costs.
+const SOFTWARE_TILES: [(Tile, f64); 2] = [
+    (tile(1, 8, 2, 1), 1.0), // 8 x 32
+    (tile(8, 1, 1, 1), 0.6), // 32 x 4, for few columns
+];
 
 impl Tile {
     /// Rows of the result that a workgroup computes.
@@ -72,31 +76,30 @@ impl Tile {
 /// The cut of `[rows, terms] x [terms, columns]` that should take least time: the work with its padding, by the tile's
 /// rate, by the share of the device that has something to do.
 pub(super) fn cut(rows: usize, columns: usize, terms: usize, software: bool) -> Cut {
-    let with = |tile: Tile, wanted: usize| {
+    let (tiles, wanted): (&[(Tile, f64)], usize) = match software {
+        true => (&SOFTWARE_TILES, WANTED_SOFTWARE),
+        false => (&TILES, WANTED),
+    };
+    let mut best: Option<(Cut, f64)> = None;
+    for &(tile, rate) in tiles {
         let [down, across] = tile.count(rows, columns);
         let tiles = (down * across).max(1);
         let most = (terms / LEAST_TERMS).max(1);
         let parts = (wanted / tiles).clamp(1, most);
         let part_terms = terms.div_ceil(parts).next_multiple_of(DEPTH).max(DEPTH);
         let parts = terms.div_ceil(part_terms).max(1);
-        let busy = (tiles * parts) as f64 / wanted as f64;
-        let work = (tiles * tile.rows() * tile.columns()) as f64;
+        let busy = ((tiles * parts) as f64 / wanted as f64).min(1.0);
+        let time = (tiles * tile.rows() * tile.columns()) as f64 / (busy * rate);
         let cut = Cut {
             tile,
             parts,
             part_terms,
         };
-        (cut, work / busy.min(1.0))
-    };
-    if software {
-        return with(SOFTWARE, WANTED_SOFTWARE).0;
+        if best.is_none_or(|(_, least)| time < least) {
+            best = Some((cut, time));
+        }
     }
-    let cuts = TILES.map(|(tile, rate)| {
-        let (cut, time) = with(tile, WANTED);
-        (cut, time / rate)
-    });
-    let best = cuts.into_iter().min_by(|a, b| a.1.total_cmp(&b.1));
-    best.map_or_else(|| with(SOFTWARE, WANTED).0, |(cut, _)| cut)
+    best.expect("there are tiles").0
 }
 
 #[cfg(test)]

@@ -79,9 +79,8 @@ pub fn particle_frames(
     let mut pictures = vec![];
     for frame in 0..PARTICLE_FRAMES {
         let positions = particles.positions()?;
-        particles.step()?;
         let energy = particles.energy()?;
-        for _ in 1..PARTICLE_STEPS {
+        for _ in 0..PARTICLE_STEPS {
             particles.step()?;
         }
         let step = frame * PARTICLE_STEPS;

@@ -11,6 +11,11 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use crate::numbers::{Error, Result};
+
+/// The environment variable that names the instruction set to use.
+pub const VARIABLE: &str = "COULOMB_ISA";
+
 /// A register of `N` numbers. All operations act on each lane.
 pub(super) trait Lanes: Copy {
     /// Numbers per register.
@@ -125,6 +130,26 @@ impl Isa {
         }
         all.push(Self(Which::Portable));
         all
+    }
+
+    /// The one that [`VARIABLE`] names, or without it the best.
+    ///
+    /// # Errors
+    /// If there is no such instruction set, or not on this machine.
+    pub fn chosen() -> Result<Self> {
+        let all = Self::available();
+        let Some(name) = std::env::var_os(VARIABLE).filter(|name| !name.is_empty()) else {
+            return Ok(all[0]);
+        };
+        let found = all.iter().find(|isa| name == isa.name());
+        found.copied().ok_or_else(|| {
+            let names: Vec<&str> = all.iter().map(|isa| isa.name()).collect();
+            Error::usage(format!(
+                "{VARIABLE} is {}, which this machine does not have; it has {}",
+                name.display(),
+                names.join(", ")
+            ))
+        })
     }
 
     /// `avx512`, `avx2` or `portable`.

@@ -1,0 +1,138 @@
+//! Where the time of a training step goes: `train --profile`.
+//!
+//! The step of a run is recorded, compiled and fed with random numbers, so no data set is needed; then every step of
+//! its plan is timed. Costs are what the mathematics asks for, see [`crate::tape::Tape::cost`].
+
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use super::Config;
+use super::model::Model;
+use crate::exec::{Backend, Program};
+use crate::numbers::{Result, rng};
+use crate::tape::plan::Plan;
+use crate::tape::{Op, Tape};
+
+/// Runs that are timed, ...
+const RUNS: usize = 20;
+
+/// ... or fewer, but at least three, where they would take longer than this.
+const BUDGET: Duration = Duration::from_secs(20);
+
+/// Steps that take less than this share of the time are merged into one line.
+const LEAST_SHARE: f64 = 0.002;
+
+/// Times the steps of the plan of the run that `config` describes; returns a table for people.
+///
+/// # Errors
+/// If `backend` is the reference, which has no steps.
+pub fn profile(config: &Config, backend: &Backend) -> Result<String> {
+    let model = Model::new(config);
+    let tape = model.record(config);
+    let mut store = model.initial_store(config)?;
+    let mut program = backend.compile(&tape, &store)?;
+    write_inputs(config, &model, &tape, &mut program);
+    let start = Instant::now();
+    program.run(&mut store)?;
+    program.wait()?;
+    let once = start.elapsed().as_secs_f64();
+    let runs = ((BUDGET.as_secs_f64() / once) as usize).clamp(3, RUNS);
+    let seconds = backend.install(|| program.profile(&mut store, runs))?;
+    let heading = format!(
+        "{} on {}, batch {}: median of {runs} runs",
+        config.preset,
+        backend.describe(),
+        config.batch_size
+    );
+    Ok(table(&heading, &tape, &seconds))
+}
+
+/// Hands in what a first step might get, with normal deviates for latents, points and noise.
+fn write_inputs(config: &Config, model: &Model, tape: &Tape, program: &mut Program) {
+    for node in tape.nodes() {
+        let Op::Input { name } = &node.op else {
+            continue;
+        };
+        let scale = match name.as_str() {
+            // Pixels are in [−1, 1], the mixture's points in about [−21, 21].
+            "y" => config.pictures.as_ref().map_or(14.0, |_| 0.5),
+            "ball_x" | "ball_y" => config.ball as f32,
+            _ => 1.0,
+        };
+        let mut values = vec![0.0; node.shape.count()];
+        rng::fill_normal(&mut rng::stream(config.seed, name, 0), &mut values);
+        values.iter_mut().for_each(|x| *x *= scale);
+        program.write(name, &values);
+    }
+    program.write("epsilon", &[config.epsilon as f32]);
+    model.adam_g.write(program, 1, config.lr_g);
+    model.adam_d.write(program, 1, config.lr_d);
+}
+
+/// One line per step of the plan of `tape`, then the totals.
+fn table(heading: &str, tape: &Tape, seconds: &[f64]) -> String {
+    let plan = Plan::new(tape);
+    let total: f64 = seconds.iter().sum();
+    let mut rows = vec![];
+    let mut tiny = (0, Line::default());
+    for (i, (step, &seconds)) in plan.steps.iter().zip(seconds).enumerate() {
+        let cost = tape.step_cost(&plan, step);
+        let line = Line {
+            seconds,
+            flops: cost.flops as f64,
+            bytes: cost.bytes as f64,
+        };
+        if seconds < LEAST_SHARE * total {
+            tiny = (tiny.0 + 1, tiny.1.add(&line));
+        } else {
+            let what = format!(
+                "{:<10}  {}",
+                tape.layer_of_step(step),
+                tape.describe_step(step)
+            );
+            rows.push((i.to_string(), line, what));
+        }
+    }
+    let all = rows.iter().fold(tiny.1, |sum, (_, line, _)| sum.add(line));
+    if tiny.0 > 0 {
+        rows.push(("".into(), tiny.1, format!("{} shorter steps", tiny.0)));
+    }
+    rows.push(("".into(), all, "all".into()));
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = writeln!(out, "{heading}");
+    let _ = write!(
+        out,
+        "{:>4} {:>11} {:>6} {:>9} {:>8}  what",
+        "step", "time", "share", "GFLOP/s", "GB/s"
+    );
+    for (number, line, what) in rows {
+        let _ = write!(
+            out,
+            "\n{number:>4} {:>8.3} ms {:>4.1} % {:>9.1} {:>8.1}  {what}",
+            1e3 * line.seconds,
+            100.0 * line.seconds / total,
+            1e-9 * line.flops / line.seconds,
+            1e-9 * line.bytes / line.seconds,
+        );
+    }
+    out
+}
+
+/// What a line of the table is about.
+#[derive(Debug, Clone, Copy, Default)]
+struct Line {
+    seconds: f64,
+    flops: f64,
+    bytes: f64,
+}
+
+impl Line {
+    fn add(&self, other: &Self) -> Self {
+        Self {
+            seconds: self.seconds + other.seconds,
+            flops: self.flops + other.flops,
+            bytes: self.bytes + other.bytes,
+        }
+    }
+}

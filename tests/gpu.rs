@@ -1,0 +1,357 @@
+//! Training on the GPU: it follows the CPU, repeats itself bit by bit, makes nothing new once it runs, resumes, samples
+//! and evaluates, and says in one sentence what is wrong. Without a GPU these tests say so and are skipped; with
+//! `COULOMB_REQUIRE_GPU=1` they fail.
+
+mod programs;
+mod support;
+
+use std::path::Path;
+
+use coulomb_gan::exec::{Backend, Precision, Program, Store};
+use coulomb_gan::numbers::rng;
+use coulomb_gan::tape::{Op, Tape};
+use coulomb_gan::train::Config;
+use coulomb_gan::train::model::Model;
+use coulomb_gan::train::presets::preset;
+use programs::{refusal, run, text};
+
+/// A recorded training step with its state.
+struct Training {
+    model: Model,
+    config: Config,
+    tape: Tape,
+    store: Store,
+    program: Program,
+}
+
+impl Training {
+    fn new(config: &Config, backend: &Backend) -> Self {
+        let model = Model::new(config);
+        let tape = model.record(config);
+        let store = model.initial_store(config).unwrap();
+        Self {
+            program: backend.compile(&tape, &store).unwrap(),
+            model,
+            config: config.clone(),
+            tape,
+            store,
+        }
+    }
+
+    /// One step on random points.
+    fn step(&mut self, step: u64) {
+        for node in self.tape.nodes() {
+            let Op::Input { name } = &node.op else {
+                continue;
+            };
+            let scale = match name.as_str() {
+                "y" if self.config.pictures.is_none() => 12.0,
+                "y" => 0.5,
+                "z" => 1.0,
+                _ => 0.3,
+            };
+            let mut values = vec![0.0; node.shape.count()];
+            rng::fill_normal(&mut rng::stream(3, name, step), &mut values);
+            values.iter_mut().for_each(|x| *x *= scale);
+            self.program.write(name, &values);
+        }
+        let epsilon = self.config.epsilon as f32;
+        self.program.write("epsilon", &[epsilon]);
+        let (lr_g, lr_d) = (self.config.lr_g, self.config.lr_d);
+        self.model.adam_g.write(&mut self.program, step + 1, lr_g);
+        self.model.adam_d.write(&mut self.program, step + 1, lr_d);
+        self.program.run(&mut self.store).unwrap();
+    }
+
+    /// The losses of `steps` steps, taken as they arrive.
+    fn losses(&mut self, steps: u64) -> Vec<[f32; 2]> {
+        let (mut losses, mut taken) = (vec![], vec![]);
+        for step in 0..steps {
+            self.step(step);
+            while self.program.take_scalars(false, &mut taken).unwrap() {
+                losses.push([taken[0], taken[1]]);
+            }
+        }
+        while self.program.take_scalars(true, &mut taken).unwrap() {
+            losses.push([taken[0], taken[1]]);
+        }
+        losses
+    }
+}
+
+/// The presets, as narrow as a software device wants them.
+fn mixture() -> Config {
+    preset("mixture").unwrap()
+}
+
+fn shapes() -> Config {
+    let mut config = preset("shapes").unwrap();
+    (config.width, config.batch_size) = (16, 8);
+    if let Some(pictures) = &mut config.pictures {
+        pictures.side = 16;
+    }
+    config
+}
+
+/// Losses of both networks on the GPU and on the CPU: all steps, none lost, each within `tolerance` of the largest.
+fn follows(config: &Config, steps: u64, precision: Precision, tolerance: f32) {
+    let Some(gpu) = support::gpu(precision) else {
+        return;
+    };
+    let cpu = Backend::cpu(Some(1)).unwrap();
+    let found = Training::new(config, &gpu).losses(steps);
+    let expected = Training::new(config, &cpu).losses(steps);
+    assert_eq!(found.len(), steps as usize, "no step's losses are lost");
+    for network in 0..2 {
+        let largest = expected
+            .iter()
+            .map(|l| l[network].abs())
+            .fold(0.0, f32::max);
+        for (step, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            let error = (found[network] - expected[network]).abs() / largest;
+            assert!(
+                error < tolerance,
+                "step {step}, loss {network}: {found:?}, not {expected:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn two_hundred_steps_of_the_mixture_follow_the_cpu() {
+    follows(&mixture(), 200, Precision::Single, 2e-3);
+}
+
+#[test]
+fn twenty_steps_of_shapes_follow_the_cpu() {
+    follows(&shapes(), 20, Precision::Single, 1e-3);
+}
+
+#[test]
+fn two_runs_are_equal_bit_by_bit() {
+    let Some(gpu) = support::gpu(Precision::Single) else {
+        return;
+    };
+    for config in [mixture(), shapes()] {
+        let [a, b] = [(); 2].map(|()| {
+            let mut training = Training::new(&config, &gpu);
+            let losses = training.losses(6);
+            let bits = |x: &f32| x.to_bits();
+            let state = training.store.views().unwrap();
+            let state = state
+                .iter()
+                .flat_map(|(_, _, values)| values.iter().map(bits));
+            (losses, state.collect::<Vec<_>>())
+        });
+        assert!(a == b, "{}", config.preset);
+    }
+}
+
+#[test]
+fn once_it_runs_nothing_is_made_any_more() {
+    let Some(Backend::Gpu(device)) = support::gpu(Precision::Single) else {
+        return;
+    };
+    // A device of its own: tests run side by side, and counts are those of a device.
+    let candidates = coulomb_gan::exec::gpu::list();
+    let candidate = coulomb_gan::exec::gpu::choose(candidates, None).unwrap();
+    let own = coulomb_gan::exec::gpu::Device::open(candidate, device.precision()).unwrap();
+    let backend = Backend::Gpu(own.clone());
+    for config in [mixture(), shapes()] {
+        let mut training = Training::new(&config, &backend);
+        training.step(0);
+        training.step(1);
+        let before = own.counts();
+        for step in 2..12 {
+            training.step(step);
+        }
+        let after = own.counts();
+        assert_eq!(before.buffers, after.buffers);
+        assert_eq!(before.bind_groups, after.bind_groups);
+        assert_eq!(before.pipelines, after.pipelines);
+        assert_eq!(after.submissions - before.submissions, 10);
+    }
+}
+
+/// State that has changed on the GPU is seen on the CPU, and the other way round.
+#[test]
+fn state_moves_between_backends() {
+    let Some(gpu) = support::gpu(Precision::Single) else {
+        return;
+    };
+    let mut t = Tape::new();
+    let s = t.state("s", [5]);
+    let next = t.affine(s, 2.0, 1.0);
+    t.assign(s, next);
+    let mut store = support::store(&[("s", [5].into(), vec![0.0, 1.0, 2.0, 3.0, 4.0])]);
+    let backends = [
+        gpu.clone(),
+        Backend::cpu(Some(1)).unwrap(),
+        Backend::Reference,
+        gpu,
+    ];
+    for backend in backends {
+        backend
+            .compile(&t, &store)
+            .unwrap()
+            .run(&mut store)
+            .unwrap();
+    }
+    let state = store.get("s").unwrap().unwrap();
+    assert_eq!(state.data(), [15.0, 31.0, 47.0, 63.0, 79.0]);
+}
+
+/// A run that ends soon, also on a software device.
+const SMALL: [&str; 15] = [
+    "--preset",
+    "shapes",
+    "--side",
+    "16",
+    "--width",
+    "16",
+    "--batch-size",
+    "4",
+    "--z-dim",
+    "4",
+    "--backend",
+    "gpu",
+    "--quiet",
+    "--seed",
+    "7",
+];
+
+#[test]
+fn a_run_is_trained_resumed_sampled_and_judged() {
+    if support::gpu(Precision::Single).is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let [whole, parts] = ["whole", "parts"].map(|name| folder.path().join(name));
+    let succeed = |name: &str, args: &[&str]| {
+        let output = run(name, args);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}: {stderr}");
+        output.stdout
+    };
+    let train = |extra: &[&str]| succeed("train", &[&SMALL[..], extra].concat());
+    train(&["--steps", "8", "--out", text(&whole)]);
+    train(&["--steps", "4", "--decay-steps", "8", "--out", text(&parts)]);
+    succeed(
+        "train",
+        &["--resume", text(&parts), "--steps", "8", "--quiet"],
+    );
+    let last = "checkpoints/step-000000008.safetensors";
+    let bytes = |run: &Path| std::fs::read(run.join(last)).unwrap();
+    assert!(
+        bytes(&whole) == bytes(&parts),
+        "resumed is as if never stopped"
+    );
+    let samples = ["gpu", "cpu"].map(|backend| {
+        let out = folder.path().join(format!("{backend}.npy"));
+        let own = ["--run", text(&whole), "--backend", backend];
+        succeed(
+            "sample",
+            &[&own[..], &["--count", "10", "--out", text(&out)]].concat(),
+        );
+        let judged = succeed(
+            "evaluate",
+            &[&own[..], &["--count", "64", "--json"]].concat(),
+        );
+        assert!(judged.starts_with(b"{"));
+        coulomb_gan::numbers::npy::read(&out).unwrap()
+    });
+    for (a, b) in samples[0].data().iter().zip(samples[1].data()) {
+        assert!((a - b).abs() < 1e-4, "{a} {b}");
+    }
+    // A run goes on elsewhere, too.
+    succeed(
+        "train",
+        &[
+            "--resume",
+            text(&whole),
+            "--steps",
+            "9",
+            "--backend",
+            "cpu",
+            "--quiet",
+        ],
+    );
+}
+
+#[test]
+fn devices_are_listed_and_chosen() {
+    let Some(gpu) = support::gpu(Precision::Single) else {
+        return;
+    };
+    let listed = run("train", &["--list-devices"]);
+    let list = String::from_utf8(listed.stdout).unwrap();
+    let first = list.lines().next().unwrap();
+    let description = first.strip_prefix("0: ").unwrap();
+    assert!(gpu.describe().contains(description), "{list}");
+    let name = description.split(" (").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for (i, device) in ["0", &name.to_uppercase()].iter().enumerate() {
+        let out = folder.path().join(i.to_string());
+        let extra = ["--steps", "1", "--out", text(&out), "--device", device];
+        assert!(
+            run("train", &[&SMALL[..], &extra].concat())
+                .status
+                .success()
+        );
+    }
+    let why = refusal("train", &["--backend", "gpu", "--device", "abacus 9000"], 2);
+    assert!(
+        why.contains("--device abacus 9000") && why.contains("0: "),
+        "{why}"
+    );
+    let why = refusal("train", &["--backend", "gpu", "--device", "99"], 2);
+    assert!(why.contains("--device 99"), "{why}");
+}
+
+#[test]
+fn flags_that_only_a_gpu_understands() {
+    let why = refusal("train", &["--device", "0"], 2);
+    assert!(
+        why.contains("--device 0") && why.contains("--backend gpu"),
+        "{why}"
+    );
+    let why = refusal("train", &["--precision", "f16"], 2);
+    assert!(
+        why.contains("--precision f16") && why.contains("--backend gpu"),
+        "{why}"
+    );
+    let why = refusal("train", &["--precision", "f8", "--backend", "gpu"], 2);
+    assert!(why.contains("--precision f8"), "{why}");
+}
+
+/// A Vulkan loader that finds no driver finds no GPU.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_machine_without_a_gpu_says_so() {
+    for args in [&["--backend", "gpu"][..], &["--list-devices"]] {
+        let mut train = programs::program("train");
+        for variable in ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"] {
+            train.env(variable, "/nonexistent/driver.json");
+        }
+        let output = train.args(args).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(stderr.contains("--backend cpu"), "{stderr}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused_in_a_sentence() {
+    let Some(gpu) = support::gpu(Precision::Single) else {
+        return;
+    };
+    let mut t = Tape::new();
+    let x = t.input("x", [1]);
+    let large = t.broadcast(x, [1 << 20, 1 << 13]);
+    let y = t.exp(large);
+    t.output("y", y);
+    let refused = gpu.compile(&t, &Store::new());
+    let why = refused.expect_err("32 GiB in one array").to_string();
+    assert!(why.contains("--batch-size") && why.contains("MiB"), "{why}");
+}
