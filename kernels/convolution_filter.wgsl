@@ -12,8 +12,8 @@
 struct Sizes { rows: u32, columns: u32, terms: u32, part_terms: u32, part_stride: u32, row_tiles: u32, tiles: u32 }
 var<immediate> sizes: Sizes;
 
-alias A = f32;
-alias B = f32;
+alias Left = f32;
+alias Right = f32;
 
 override CHANNELS: u32 = 1u;
 override SOURCE_Y: u32 = 1u;
@@ -27,8 +27,8 @@ override STRIDE_X: u32 = 1u;
 override PADDING_Y: u32 = 0u;
 override PADDING_X: u32 = 0u;
 
-@group(0) @binding(0) var<storage, read> a: array<A>;
-@group(0) @binding(1) var<storage, read> b: array<B>;
+@group(0) @binding(0) var<storage, read> a: array<Left>;
+@group(0) @binding(1) var<storage, read> b: array<Right>;
 
 fn a_at(row: u32, k: u32) -> f32 {
     let picture = k / (ANSWER_Y * ANSWER_X);

@@ -27,8 +27,8 @@ struct Sizes {
 }
 var<immediate> sizes: Sizes;
 
-alias A = f32;
-alias B = f32;
+alias Left = f32;
+alias Right = f32;
 const A4 = 1u;
 const B4 = 1u;
 const DEPTH = 16u;
@@ -39,8 +39,8 @@ override B_ALONG_TERMS: bool = false;
 override A_TRANSPOSED: bool = false;
 override B_TRANSPOSED: bool = false;
 
-@group(0) @binding(0) var<storage, read> a: array<A>;
-@group(0) @binding(1) var<storage, read> b: array<B>;
+@group(0) @binding(0) var<storage, read> a: array<Left>;
+@group(0) @binding(1) var<storage, read> b: array<Right>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 
 // One vec4 of padding per term spreads a column of the tile over the banks of workgroup memory.

@@ -8,10 +8,10 @@
 struct Sizes { outer: u32, reduced: u32, inner: u32, segments: u32, segment: u32 }
 var<immediate> sizes: Sizes;
 
-alias A = f32;
+alias Number = f32;
 override GROUP: u32 = 64u;
 
-@group(0) @binding(0) var<storage, read> x: array<A>;
+@group(0) @binding(0) var<storage, read> x: array<Number>;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 
 fn epilogue(i: u32, value: f32) {

@@ -9,10 +9,10 @@
 struct Sizes { outer: u32, reduced: u32, segments: u32, segment: u32 }
 var<immediate> sizes: Sizes;
 
-alias A = f32;
+alias Number = f32;
 override GROUP: u32 = 64u;
 
-@group(0) @binding(0) var<storage, read> x: array<A>;
+@group(0) @binding(0) var<storage, read> x: array<Number>;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 
 var<workgroup> sums: array<f32, GROUP>;

@@ -127,6 +127,20 @@ fn twenty_steps_of_shapes_follow_the_cpu() {
     follows(&shapes(), 20, Precision::Single, 1e-3);
 }
 
+/// Halves have 11 bits: 5e-4 of an activation, which training does not notice but losses do.
+#[test]
+fn half_precision_stays_near() {
+    follows(&half(mixture()), 60, Precision::Half, 2e-2);
+    follows(&half(shapes()), 20, Precision::Half, 2e-2);
+}
+
+fn half(mut config: Config) -> Config {
+    (config.backend, config.precision) = ("gpu".into(), "f16".into());
+    // Enough numbers per layer that they are stored as halves at all.
+    config.batch_size = config.batch_size.max(32);
+    config
+}
+
 #[test]
 fn two_runs_are_equal_bit_by_bit() {
     let Some(gpu) = support::gpu(Precision::Single) else {

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use coulomb_gan::exec::Precision;
-use coulomb_gan::exec::gpu::{Source, sources};
+use coulomb_gan::exec::gpu::{Engine, Source, sources};
 use coulomb_gan::tape::op::Charges;
 use coulomb_gan::tape::{Tape, Window};
 use coulomb_gan::train::model::Model;
@@ -49,8 +49,8 @@ fn every_file_is_a_module() {
 /// Validates what is compiled for a tape, each kernel once.
 fn validate_tape(tape: &Tape, seen: &mut HashSet<String>) {
     for precision in [Precision::Single, Precision::Half] {
-        for software in [false, true] {
-            for source in sources(tape, precision, software) {
+        for engine in [Engine::Hardware, Engine::Software, Engine::Cores] {
+            for source in sources(tape, precision, engine) {
                 let Source {
                     name,
                     text,

@@ -27,6 +27,9 @@ pub struct Algorithm1<'a> {
     pub scale: f64,
     /// Whether `D` learns at points moved by the Gaussian ball of Eq. (9) rather than at the samples.
     pub ball: bool,
+    /// Gradients are computed times this number and divided by it before Adam sees them: 1, or where they are stored in
+    /// half precision a power of two that keeps them off its smallest numbers. The result is the same otherwise.
+    pub loss_scale: f64,
     /// β of the running average of `G`'s weights, if one is kept.
     pub average: Option<f64>,
 }
@@ -77,8 +80,8 @@ impl Algorithm1<'_> {
         let (w, theta) = (self.discriminator.parameters(), self.generator.parameters());
         let w_vars: Vec<Var> = w.iter().map(|p| p.record(t)).collect();
         let theta_vars: Vec<Var> = theta.iter().map(|p| p.record(t)).collect();
-        let dw = t.grad(loss_d, &w_vars);
-        let dtheta = t.grad(loss_g, &theta_vars);
+        let dw = self.gradients(t, loss_d, &w_vars);
+        let dtheta = self.gradients(t, loss_g, &theta_vars);
         self.adam_d.record(t, &w, &dw);
         let new_theta = self.adam_g.record(t, &theta, &dtheta);
         if let Some(beta) = self.average {
@@ -94,6 +97,15 @@ impl Algorithm1<'_> {
         let loss_g = t.scale(loss_g, 1.0 / self.scale);
         t.output("loss_d", loss_d);
         t.output("loss_g", loss_g);
+    }
+
+    /// `∂loss/∂parameters`, by way of `loss_scale` times as much.
+    fn gradients(&self, t: &mut Tape, loss: Var, parameters: &[Var]) -> Vec<Var> {
+        let scaled = t.scale(loss, self.loss_scale);
+        let gradients = t.grad(scaled, parameters).into_iter();
+        gradients
+            .map(|g| t.scale(g, 1.0 / self.loss_scale))
+            .collect()
     }
 
     /// Where `D` learns: at the samples, or with the ball at a normal deviate around each.

@@ -163,6 +163,18 @@ impl Config {
         number("average", self.average, 0.0, 0.999_999)
     }
 
+    /// What gradients are multiplied with on their way, see [`Algorithm1::loss_scale`]. Both losses are means over the
+    /// batch, so the gradient of one sample's output is of the order of 1 / batch; halves end at 6e-5 below (6e-8 with
+    /// less precision) and 65504 above.
+    ///
+    /// [`Algorithm1::loss_scale`]: crate::coulomb::algorithm1::Algorithm1::loss_scale
+    pub fn loss_scale(&self) -> f64 {
+        match self.precision == Precision::Half.name() {
+            true => (32 * self.batch_size).next_power_of_two() as f64,
+            false => 1.0,
+        }
+    }
+
     /// Steps between lines of `metrics.csv`: 500 lines in a full run. Steps on pictures may be slow, so their
     /// lines are at most 100 steps apart, and at least 10 (or all there are), which keeps what a line measures
     /// below 2 % of the training.

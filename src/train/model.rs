@@ -43,6 +43,7 @@ impl Model {
             d: config.kernel_dim,
             scale: config.potential_scale,
             ball: config.ball > 0.0,
+            loss_scale: config.loss_scale(),
             average: (config.average > 0.0).then_some(config.average),
         };
         let mut tape = Tape::new();

@@ -6,7 +6,7 @@
 )]
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -17,8 +17,11 @@ use wgpu::{
 
 use super::super::Precision;
 use super::adapters::Candidate;
+use super::cores;
 use super::disk::PipelinesOnDisk;
 use super::launch::Source;
+use super::split::MOST_ARRAYS;
+use super::tile::Engine;
 use crate::numbers::{Error, Result};
 
 /// Bytes of immediate data of every launch; one size for all, so that all layouts are of one family.
@@ -35,6 +38,8 @@ pub struct Device(Arc<Inner>);
 struct Inner {
     candidate: Candidate,
     precision: Precision,
+    /// Whether products use tensor cores.
+    cores: AtomicBool,
     device: wgpu::Device,
     queue: wgpu::Queue,
     /// For each list of arrays, by whether they are written, the layout of what binds them.
@@ -110,16 +115,28 @@ impl Device {
                 "{name} cannot store half-precision numbers; leave out --precision f16"
             )));
         }
+        if (adapter.limits().max_storage_buffers_per_shader_stage as usize) < MOST_ARRAYS {
+            return Err(Error::failure(format!(
+                "{name} binds fewer than {MOST_ARRAYS} arrays at a time; choose another --device or use --backend cpu"
+            )));
+        }
+        let cores = precision == Precision::Half && cores::are_offered(adapter);
         let welcome = Features::SHADER_F16
             | Features::TIMESTAMP_QUERY
             | Features::TIMESTAMP_QUERY_INSIDE_ENCODERS
             | Features::TIMESTAMP_QUERY_INSIDE_PASSES
             | Features::PIPELINE_CACHE;
-        let descriptor = wgpu::DeviceDescriptor {
+        let mut descriptor = wgpu::DeviceDescriptor {
             required_features: Features::IMMEDIATES | (offered & welcome),
             required_limits: adapter.limits(),
             ..Default::default()
         };
+        if cores {
+            descriptor.required_features |= Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+            // SAFETY: the only experimental feature is the one above; what it computes is compared with the ordinary
+            // kernels before it is used.
+            descriptor.experimental_features = unsafe { wgpu::ExperimentalFeatures::enabled() };
+        }
         let opened = pollster::block_on(adapter.request_device(&descriptor));
         let (device, queue) = opened.map_err(|e| {
             Error::failure(format!(
@@ -143,9 +160,10 @@ impl Device {
             ));
         });
         let on_disk = PipelinesOnDisk::open(&device, candidate.info());
-        Ok(Self(Arc::new(Inner {
+        let device = Self(Arc::new(Inner {
             candidate,
             precision,
+            cores: AtomicBool::new(false),
             device,
             queue,
             layouts: Mutex::default(),
@@ -153,13 +171,19 @@ impl Device {
             on_disk,
             fault,
             counters: Counters::default(),
-        })))
+        }));
+        device.use_cores(cores && cores::are_right(&device)?);
+        Ok(device)
     }
 
     /// One line for people.
     pub fn describe(&self) -> String {
         let candidate = self.0.candidate.describe();
-        format!("gpu {candidate}, {}", self.0.precision.name())
+        let cores = match self.engine() {
+            Engine::Cores => " on tensor cores",
+            _ => "",
+        };
+        format!("gpu {candidate}, {}{cores}", self.0.precision.name())
     }
 
     /// How activations are stored.
@@ -167,9 +191,18 @@ impl Device {
         self.0.precision
     }
 
-    /// Whether the "graphics processor" is a program on the CPU.
-    pub fn is_software(&self) -> bool {
-        self.0.candidate.info().device_type == wgpu::DeviceType::Cpu
+    /// What the device is to those who choose kernels for it.
+    pub(super) fn engine(&self) -> Engine {
+        match self.0.candidate.info().device_type {
+            wgpu::DeviceType::Cpu => Engine::Software,
+            _ if self.0.cores.load(Ordering::Relaxed) => Engine::Cores,
+            _ => Engine::Hardware,
+        }
+    }
+
+    /// Says whether products may use tensor cores.
+    pub(super) fn use_cores(&self, cores: bool) {
+        self.0.cores.store(cores, Ordering::Relaxed);
     }
 
     /// What has been made and moved since the device was opened.

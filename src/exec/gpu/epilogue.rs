@@ -24,6 +24,8 @@ pub(super) struct Binding {
 pub(super) enum Place {
     /// A slot of the plan.
     Slot(SlotId),
+    /// A copy of a state in half precision, see `lower::Lowering::half_copy`.
+    HalfCopy(SlotId),
     /// A region of memory for what passes between the launches of one step.
     Between(usize),
 }
@@ -47,6 +49,21 @@ pub(super) fn store(place: Place, format: Format, first_binding: usize) -> Epilo
             place,
             writable: true,
         }],
+    }
+}
+
+/// The copy of the state in `slot` in half precision, by a kernel without operands.
+pub(super) fn half_copy(slot: SlotId) -> Epilogue {
+    let text = declare(0, "state", false, Format::Single)
+        + &declare(1, "out", true, Format::Half)
+        + "fn epilogue(i: u32, value: f32) {\n    out[i] = half(state[i]);\n}\n";
+    let binding = |place, writable| Binding { place, writable };
+    Epilogue {
+        items: conversions([Format::Half]).with(Module::parse(&text)),
+        bindings: vec![
+            binding(Place::Slot(slot), false),
+            binding(Place::HalfCopy(slot), true),
+        ],
     }
 }
 

@@ -2,8 +2,11 @@
 
 use super::epilogue::{self, Epilogue, Place};
 use super::launch::{Kernel, Launch, grid};
-use super::values::{StepValues, result};
-use crate::tape::plan::{self, Plan, SlotId, Step};
+use super::split::{self, MOST_ARRAYS};
+use super::tile::Engine;
+use super::values::{Format, StepValues, result};
+use crate::exec::Precision;
+use crate::tape::plan::{self, Plan, Pointwise, SlotId, Step};
 
 pub(super) const GEMM: &str = include_str!("../../../kernels/gemm.wgsl");
 const POINTWISE: &str = include_str!("../../../kernels/pointwise.wgsl");
@@ -13,12 +16,15 @@ const GATHER: &str = include_str!("../../../kernels/gather.wgsl");
 
 /// What becomes of a step.
 pub(super) struct Lowering<'a> {
-    /// Whether the device is a program on the CPU.
-    pub software: bool,
+    pub engine: Engine,
+    pub precision: Precision,
     pub plan: &'a Plan,
     pub values: &'a [StepValues],
     /// The launches so far.
     pub launches: Vec<Launch>,
+    /// Launches that come before all others, and the states they copy.
+    copies: Vec<Launch>,
+    pub half_copies: Vec<SlotId>,
     /// Numbers that pass between the launches of one step, at most, in two arrays.
     pub between: [usize; 2],
     /// The step at hand.
@@ -27,12 +33,20 @@ pub(super) struct Lowering<'a> {
 
 impl<'a> Lowering<'a> {
     /// The launches of all steps.
-    pub fn new(plan: &'a Plan, values: &'a [StepValues], software: bool) -> Self {
+    pub fn new(
+        plan: &'a Plan,
+        values: &'a [StepValues],
+        engine: Engine,
+        precision: Precision,
+    ) -> Self {
         let mut lowering = Self {
-            software,
+            engine,
+            precision,
             plan,
             values,
             launches: vec![],
+            copies: vec![],
+            half_copies: vec![],
             between: [0; 2],
             at: 0,
         };
@@ -40,6 +54,9 @@ impl<'a> Lowering<'a> {
             lowering.at = at;
             lowering.step();
         }
+        let launches = std::mem::take(&mut lowering.launches);
+        lowering.launches = std::mem::take(&mut lowering.copies);
+        lowering.launches.extend(launches);
         lowering
     }
 
@@ -52,14 +69,19 @@ impl<'a> Lowering<'a> {
         &self.values[self.at]
     }
 
+    /// Whether the device is a program on the CPU.
+    pub fn software(&self) -> bool {
+        self.engine == Engine::Software
+    }
+
     /// Threads of a workgroup whose threads do not wait for each other.
     pub fn group(&self) -> usize {
-        if self.software { 64 } else { 256 }
+        if self.software() { 64 } else { 256 }
     }
 
     /// Threads of a workgroup that adds up its threads' sums.
     pub fn reducing_group(&self) -> usize {
-        if self.software { 8 } else { 256 }
+        if self.software() { 8 } else { 256 }
     }
 
     /// Room for `count` numbers between launches, in array `which`.
@@ -75,21 +97,18 @@ impl<'a> Lowering<'a> {
         let step = self.current();
         let out = step.kernel.as_ref().map(result);
         let epilogue = match (&step.pointwise, out) {
-            (Some(program), out) => {
+            (Some(program), out) if !split::is_needed(step) => {
                 epilogue::pointwise(program, out, values.keep_result, &values.formats, first)
             }
-            (None, Some(out)) => {
-                epilogue::store(Place::Slot(out), values.formats.written(out), first)
-            }
-            (None, None) => return,
+            (_, Some(out)) => epilogue::store(Place::Slot(out), values.formats.written(out), first),
+            (_, None) => return,
         };
         self.push(kernel, epilogue);
     }
 
     /// Launches `kernel`, whose result goes to `place` as it is.
     pub fn pass_on(&mut self, kernel: &Kernel<'_>, place: Place) {
-        let single = super::values::Format::Single;
-        let epilogue = epilogue::store(place, single, kernel.operands.len());
+        let epilogue = epilogue::store(place, Format::Single, kernel.operands.len());
         self.push(kernel, epilogue);
     }
 
@@ -98,8 +117,9 @@ impl<'a> Lowering<'a> {
     }
 
     fn step(&mut self) {
-        match &self.current().kernel {
-            None => self.pointwise(),
+        let step = self.current();
+        match &step.kernel {
+            None => {}
             Some(plan::Kernel::Matmul {
                 a, b, ta, tb, size, ..
             }) => self.matmul([*a, *b], [*ta, *tb], *size),
@@ -126,24 +146,37 @@ impl<'a> Lowering<'a> {
                 ..
             }) => self.pairwise(*what, *d, *charges, *size),
         }
+        match &step.pointwise {
+            Some(program) if split::is_needed(step) => {
+                for part in split::parts(program, MOST_ARRAYS) {
+                    self.pointwise(&part);
+                }
+            }
+            Some(program) if step.kernel.is_none() => self.pointwise(program),
+            _ => {}
+        }
     }
 
-    fn pointwise(&mut self) {
-        let count = self.current().pointwise.as_ref().map_or(0, |p| p.count);
-        if count == 0 {
+    /// Pointwise work by itself.
+    fn pointwise(&mut self, program: &Pointwise) {
+        if program.count == 0 {
             return;
         }
-        let group = self.group();
-        self.finish(&Kernel {
-            name: "pointwise",
-            files: &[POINTWISE],
-            formats: &[],
-            constants: &[],
-            overrides: &[("GROUP", group as f64)],
-            operands: &[],
-            sizes: &[count as u32],
-            grid: grid(count.div_ceil(group)),
-        });
+        let formats = &self.step_values().formats;
+        let epilogue = epilogue::pointwise(program, None, false, formats, 0);
+        let launch = over_elements(self.at, program.count, self.group(), epilogue);
+        self.launches.push(launch);
+    }
+
+    /// A copy in half precision of the state in `slot`, made at the start of every run.
+    pub fn half_copy(&mut self, slot: SlotId) -> Place {
+        if !self.half_copies.contains(&slot) {
+            self.half_copies.push(slot);
+            let (count, group) = (self.plan.slots[slot].count, self.group());
+            let copy = over_elements(self.at, count, group, epilogue::half_copy(slot));
+            self.copies.push(copy);
+        }
+        Place::HalfCopy(slot)
     }
 
     /// `out[i] = x[Σ (i / divisor mod size) · stride]` over `[divisor, size, stride]` of each axis.
@@ -185,7 +218,7 @@ impl<'a> Lowering<'a> {
         let segment = reduced.div_ceil(segments);
         let format = match x {
             Place::Slot(slot) => self.step_values().formats.read(slot),
-            Place::Between(_) => super::values::Format::Single,
+            Place::Between(_) | Place::HalfCopy(_) => Format::Single,
         };
         let rows = [outer, reduced, segments, segment].map(|n| n as u32);
         let columns = [outer, reduced, inner, segments, segment].map(|n| n as u32);
@@ -202,7 +235,7 @@ impl<'a> Lowering<'a> {
             } else {
                 &[SUM_COLUMNS]
             },
-            formats: &[("A", format)],
+            formats: &[("Number", format)],
             constants: &[],
             overrides: &[("GROUP", if along_rows { reducing } else { group } as f64)],
             operands: &[x],
@@ -220,6 +253,21 @@ impl<'a> Lowering<'a> {
             self.finish(&kernel);
         }
     }
+}
+
+/// A launch for `step` of pointwise work on `count` elements, in workgroups of `group` threads.
+pub(super) fn over_elements(step: usize, count: usize, group: usize, epilogue: Epilogue) -> Launch {
+    let kernel = Kernel {
+        name: "pointwise",
+        files: &[POINTWISE],
+        formats: &[],
+        constants: &[],
+        overrides: &[("GROUP", group as f64)],
+        operands: &[],
+        sizes: &[count as u32],
+        grid: grid(count.div_ceil(group)),
+    };
+    kernel.launch(step, epilogue)
 }
 
 /// Into how many segments `count` sums of `reduced` numbers are cut, so that there is work for many threads.

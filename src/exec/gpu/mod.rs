@@ -5,7 +5,7 @@
 //! on the device from run to run, and comes back when somebody looks at the [`super::Store`].
 //!
 //! Reading order: `kernels/gemm.wgsl`, then here `module` (how kernels are put together from files), `epilogue` (fused
-//! pointwise work as WGSL), `values` (what is stored, and how precisely), `lower`, `products`, `pairwise`, `tile` (from
+//! pointwise work as WGSL), `values` (what is stored, and how precisely), `lower`, `products`, `pairwise`, `split`, `tile` (from
 //! steps to launches), `launch`, `program` (buffers and runs), `ring` (scalars come back without waiting), `resident`
 //! (state on the device), `device`, `adapters`, `disk`, `clock`.
 //!
@@ -13,6 +13,7 @@
 
 mod adapters;
 mod clock;
+mod cores;
 mod device;
 mod disk;
 mod epilogue;
@@ -24,6 +25,7 @@ mod products;
 mod program;
 mod resident;
 mod ring;
+mod split;
 mod tile;
 mod values;
 
@@ -37,11 +39,14 @@ use super::Precision;
 use crate::tape::Tape;
 use crate::tape::plan::Plan;
 
-/// Everything that is compiled to run `tape`, without a device: for a real one, or for one that is a `software` on the
-/// CPU. Equal kernels appear as often as they are launched.
-pub fn sources(tape: &Tape, precision: Precision, software: bool) -> Vec<Source> {
+/// What a device is to those who choose kernels for it.
+pub use tile::Engine;
+
+/// Everything that is compiled to run `tape` on a device of the kind `engine`, without a device. Equal kernels appear as
+/// often as they are launched.
+pub fn sources(tape: &Tape, precision: Precision, engine: Engine) -> Vec<Source> {
     let plan = Plan::new(tape);
     let values = values::values(&plan, precision);
-    let launches = lower::Lowering::new(&plan, &values, software).launches;
+    let launches = lower::Lowering::new(&plan, &values, engine, precision).launches;
     launches.into_iter().map(|launch| launch.source).collect()
 }

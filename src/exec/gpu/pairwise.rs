@@ -7,7 +7,7 @@
 use super::epilogue::Place;
 use super::launch::{AXIS, Kernel, grid};
 use super::lower::{GEMM, Lowering};
-use super::tile::cut;
+use super::tile::{Engine, cut};
 use crate::tape::plan::{Pairwise, SlotId};
 
 const FUNCTIONS: &str = include_str!("../../../kernels/functions.wgsl");
@@ -74,7 +74,10 @@ impl Lowering<'_> {
     /// Threads that share a number of the result, so that there are enough of them: a power of two.
     fn lanes(&self, numbers: usize, charges: usize) -> usize {
         let mut lanes = 1;
-        while !self.software && lanes < self.group() && numbers * lanes < THREADS && lanes < charges
+        while !self.software()
+            && lanes < self.group()
+            && numbers * lanes < THREADS
+            && lanes < charges
         {
             lanes *= 2;
         }
@@ -95,7 +98,12 @@ impl Lowering<'_> {
         for first in (0..points).step_by(rows_at_a_time) {
             let rows = rows_at_a_time.min(points - first);
             let pairs = rows * charges;
-            let mut cut = cut(rows, charges, m, self.software);
+            // Differences of halves would lose what potentials live on.
+            let engine = match self.engine {
+                Engine::Cores => Engine::Hardware,
+                engine => engine,
+            };
+            let mut cut = cut(rows, charges, m, engine);
             if cut.parts * pairs > KEPT {
                 (cut.parts, cut.part_terms) = (1, m.next_multiple_of(super::tile::DEPTH));
             }

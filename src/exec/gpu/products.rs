@@ -4,11 +4,14 @@ use super::epilogue::Place;
 use super::launch::{Kernel, grid};
 use super::lower::{GEMM, Lowering};
 use super::tile::{Cut, cut};
+use super::values::{Format, SMALL};
+use crate::exec::Precision;
 use crate::exec::view::Class;
 use crate::tape::convolution::Convolution;
-use crate::tape::plan::{Contraction, SlotId};
+use crate::tape::plan::{Contraction, SlotId, SlotKind};
 
 const CONVOLUTION: &str = include_str!("../../../kernels/convolution.wgsl");
+const CORES: &str = include_str!("../../../kernels/gemm_cores.wgsl");
 const CONVOLUTION_FILTER: &str = include_str!("../../../kernels/convolution_filter.wgsl");
 
 /// A product of `[rows, terms]` and `[terms, columns]` whose factors are looked up by a kernel's own functions.
@@ -157,10 +160,10 @@ impl Lowering<'_> {
 
     /// Products that fill different places of one result: in one go, or each in several parts that are added up.
     fn products(&mut self, products: &[Product<'_>]) {
-        let software = self.software;
+        let engine = self.engine;
         let cuts = products
             .iter()
-            .map(|p| cut(p.rows, p.columns, p.terms, software));
+            .map(|p| cut(p.rows, p.columns, p.terms, engine));
         let cuts: Vec<Cut> = cuts.collect();
         // All places of a result have as many parts, even if some of them are empty.
         let parts = cuts.iter().map(|cut| cut.parts).max().unwrap_or(1);
@@ -173,30 +176,40 @@ impl Lowering<'_> {
         }
     }
 
-    fn product(
-        &mut self,
-        p: &Product<'_>,
-        Cut {
+    /// Where a factor is read, and its format: large weights as copies, where activations are halves.
+    fn factor(&mut self, slot: SlotId) -> (Place, Format) {
+        let slots = &self.plan.slots;
+        let state = matches!(slots[slot].kind, SlotKind::State(_));
+        if self.precision == Precision::Half && state && slots[slot].count > SMALL {
+            return (self.half_copy(slot), Format::Half);
+        }
+        (Place::Slot(slot), self.step_values().formats.read(slot))
+    }
+
+    fn product(&mut self, p: &Product<'_>, cut: Cut, parts: usize) {
+        let Cut {
             tile, part_terms, ..
-        }: Cut,
-        parts: usize,
-    ) {
+        } = cut;
         let [down, across] = tile.count(p.rows, p.columns);
         if down * across == 0 {
             return;
         }
-        let formats = &self.step_values().formats;
-        let formats = [
-            ("A", formats.read(p.operands[0])),
-            ("B", formats.read(p.operands[1])),
-        ];
+        let [(a, left), (b, right)] = p.operands.map(|slot| self.factor(slot));
         let flag = |flag: bool| f64::from(u8::from(flag));
-        let own = [
-            ("HIGH", f64::from(tile.high)),
-            ("WIDE", f64::from(tile.wide)),
+        let common = [
             ("A_ALONG_TERMS", flag(p.along_terms[0])),
             ("B_ALONG_TERMS", flag(p.along_terms[1])),
         ];
+        let threads = [
+            ("HIGH", f64::from(tile.high)),
+            ("WIDE", f64::from(tile.wide)),
+        ];
+        let registers = [("A4", tile.a4), ("B4", tile.b4)];
+        let subgroups = [("CORES_HIGH", tile.high), ("CORES_WIDE", tile.wide)];
+        let (files, constants, own): (&[&str], _, &[(&str, f64)]) = match cut.cores {
+            true => (&[GEMM, CORES], &subgroups, &[]),
+            false => (&[GEMM], &registers, &threads),
+        };
         let mut tiles = grid(down * across);
         tiles[2] = parts as u32;
         let sizes = [
@@ -210,11 +223,11 @@ impl Lowering<'_> {
         ];
         let kernel = Kernel {
             name: p.name,
-            files: &[&[GEMM], p.files].concat(),
-            formats: &formats,
-            constants: &[("A4", tile.a4), ("B4", tile.b4)],
-            overrides: &[&own[..], p.overrides].concat(),
-            operands: &p.operands.map(Place::Slot),
+            files: &[files, p.files].concat(),
+            formats: &[("Left", left), ("Right", right)],
+            constants,
+            overrides: &[own, &common, p.overrides].concat(),
+            operands: &[a, b],
             sizes: &sizes.map(|n| n as u32),
             grid: tiles,
         };

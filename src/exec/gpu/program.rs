@@ -8,8 +8,8 @@ use wgpu::{BindGroup, Buffer, BufferBinding, BufferUsages, ComputePipeline};
 use super::clock::Clock;
 use super::device::Device;
 use super::epilogue::{self, Place};
-use super::launch::{Kernel, Launch, grid};
-use super::lower::Lowering;
+use super::launch::Launch;
+use super::lower::{Lowering, over_elements};
 use super::ring::Ring;
 use super::values::{Format, StepValues, values};
 use crate::exec::{Store, bind_states};
@@ -65,6 +65,8 @@ pub struct Program {
     launches: Vec<Compiled>,
     homes: Vec<Home>,
     between: Vec<Buffer>,
+    /// Copies of states in half precision.
+    half_copies: HashMap<SlotId, Buffer>,
     /// All inputs, here and there, and whether what is here is newer.
     inputs: Vec<f32>,
     inputs_there: Buffer,
@@ -88,14 +90,18 @@ impl Program {
         let plan = Plan::new(tape);
         let positions = bind_states(store, tape)?;
         let found = values(&plan, device.precision());
-        let Lowering {
-            launches, between, ..
-        } = Lowering::new(&plan, &found, device.is_software());
+        let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
+        let lowering = Lowering::new(&plan, &found, device.engine(), device.precision());
+        let (launches, between) = (lowering.launches, lowering.between);
+        let half_copies = lowering
+            .half_copies
+            .into_iter()
+            .map(|slot| Ok((slot, device.buffer(2 * plan.slots[slot].count, usage)?)));
+        let half_copies = half_copies.collect::<Result<HashMap<_, _>>>()?;
         let launches = launches
             .into_iter()
             .map(|launch| Compiled::new(device, launch));
         let launches = launches.collect::<Result<Vec<_>>>()?;
-        let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
         let bytes = bytes_of_slots(&plan, &found);
         let mut inputs = vec![];
         let mut homes = vec![];
@@ -147,6 +153,7 @@ impl Program {
             device: device.clone(),
             launches,
             between,
+            half_copies,
             inputs_there: device.buffer(4 * inputs.len(), usage)?,
             inputs,
             inputs_changed: true,
@@ -171,7 +178,10 @@ impl Program {
             (Home::Own(buffer), SlotKind::Scratch) => Some(buffer),
             _ => None,
         });
-        let buffers: Vec<&Buffer> = scratch.chain(&self.between).collect();
+        let buffers: Vec<&Buffer> = scratch
+            .chain(&self.between)
+            .chain(self.half_copies.values())
+            .collect();
         let launches = buffers
             .iter()
             .map(|buffer| self.fill((buffer.size() / 4) as usize));
@@ -200,18 +210,8 @@ impl Program {
             instructions: vec![Instruction::Constant(f64::NAN)],
             stores: vec![(0, 0)],
         };
-        let kernel = Kernel {
-            name: "pointwise",
-            files: &[include_str!("../../../kernels/pointwise.wgsl")],
-            formats: &[],
-            constants: &[],
-            overrides: &[("GROUP", 64.0)],
-            operands: &[],
-            sizes: &[count as u32],
-            grid: grid(count.div_ceil(64)),
-        };
         let epilogue = epilogue::pointwise(&nan, None, false, &Default::default(), 0);
-        Compiled::new(&self.device, kernel.launch(0, epilogue))
+        Compiled::new(&self.device, over_elements(0, count, 64, epilogue))
     }
 
     pub(in crate::exec) fn input(&mut self, name: &str) -> &mut [f32] {
@@ -344,6 +344,7 @@ impl Program {
         let arrays = launch.bindings.iter().map(|binding| {
             let array = match binding.place {
                 Place::Between(which) => self.between[which].as_entire_buffer_binding(),
+                Place::HalfCopy(slot) => self.half_copies[&slot].as_entire_buffer_binding(),
                 Place::Slot(slot) => match &self.homes[slot] {
                     Home::Own(buffer) => buffer.as_entire_buffer_binding(),
                     Home::State(position) => states[position].as_entire_buffer_binding(),

@@ -9,8 +9,9 @@ const WANTED_SOFTWARE: usize = 16;
 /// The fewest terms worth a part of their own.
 const LEAST_TERMS: usize = 256;
 
-/// Terms that a workgroup copies at a time, `DEPTH` in `kernels/gemm.wgsl`.
-pub(super) const DEPTH: usize = 16;
+/// Parts are multiples of what a workgroup copies at a time: `DEPTH` in `kernels/gemm.wgsl`, `SLAB` in
+/// `kernels/gemm_cores.wgsl`.
+pub(super) const DEPTH: usize = 32;
 
 /// Threads and registers of a workgroup of `kernels/gemm.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,10 +26,23 @@ pub(super) struct Tile {
     pub b4: u32,
 }
 
+/// Which kernel computes a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// `kernels/gemm.wgsl` on a graphics processor.
+    Hardware,
+    /// `kernels/gemm.wgsl` on a program that stands for one.
+    Software,
+    /// `kernels/gemm_cores.wgsl`, where the product is large enough.
+    Cores,
+}
+
 /// How a product is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cut {
     pub tile: Tile,
+    /// Whether the tile is one of `kernels/gemm_cores.wgsl`.
+    pub cores: bool,
     /// Parts of the terms.
     pub parts: usize,
     /// Terms of each, a multiple of [`DEPTH`].
@@ -48,6 +62,16 @@ const TILES: [(Tile, f64); 5] = [
     (tile(4, 32, 1, 2), 0.5),  // 16 x 256, for few rows
     (tile(32, 4, 2, 1), 0.5),  // 256 x 16, for few columns
 ];
+
+/// Tiles for tensor cores: subgroups of 64 rows and 32 columns each.
+const CORE_TILES: [(Tile, f64); 3] = [
+    (tile(2, 4, 16, 8), 1.0), // 128 x 128
+    (tile(2, 2, 16, 8), 0.8), // 128 x 64
+    (tile(1, 2, 16, 8), 0.6), // 64 x 64
+];
+
+/// Products with fewer rows, columns or terms waste more of tensor cores than these save.
+const LEAST_FOR_CORES: usize = 32;
 
 /// Tiles for software: eight threads, one register's worth on the devices we know, where waiting for each other is what
 /// costs.
@@ -75,10 +99,12 @@ impl Tile {
 
 /// The cut of `[rows, terms] x [terms, columns]` that should take least time: the work with its padding, by the tile's
 /// rate, by the share of the device that has something to do.
-pub(super) fn cut(rows: usize, columns: usize, terms: usize, software: bool) -> Cut {
-    let (tiles, wanted): (&[(Tile, f64)], usize) = match software {
-        true => (&SOFTWARE_TILES, WANTED_SOFTWARE),
-        false => (&TILES, WANTED),
+pub(super) fn cut(rows: usize, columns: usize, terms: usize, engine: Engine) -> Cut {
+    let cores = engine == Engine::Cores && rows.min(columns).min(terms) >= LEAST_FOR_CORES;
+    let (tiles, wanted): (&[(Tile, f64)], usize) = match engine {
+        Engine::Software => (&SOFTWARE_TILES, WANTED_SOFTWARE),
+        Engine::Cores if cores => (&CORE_TILES, WANTED),
+        _ => (&TILES, WANTED),
     };
     let mut best: Option<(Cut, f64)> = None;
     for &(tile, rate) in tiles {
@@ -92,6 +118,7 @@ pub(super) fn cut(rows: usize, columns: usize, terms: usize, software: bool) -> 
         let time = (tiles * tile.rows() * tile.columns()) as f64 / (busy * rate);
         let cut = Cut {
             tile,
+            cores,
             parts,
             part_terms,
         };
@@ -116,8 +143,8 @@ mod tests {
             (1, 1, 1),
             (5, 7, 0),
         ] {
-            for software in [false, true] {
-                let cut = cut(rows, columns, terms, software);
+            for engine in [Engine::Hardware, Engine::Software, Engine::Cores] {
+                let cut = cut(rows, columns, terms, engine);
                 assert!(cut.parts * cut.part_terms >= terms, "{cut:?}");
                 assert!((cut.parts - 1) * cut.part_terms < terms.max(1), "{cut:?}");
                 assert!(cut.part_terms.is_multiple_of(DEPTH), "{cut:?}");
@@ -126,9 +153,16 @@ mod tests {
     }
 
     #[test]
+    fn tensor_cores_take_what_is_large_enough() {
+        assert!(cut(128, 128, 128, Engine::Cores).cores);
+        assert!(!cut(3, 4096, 4096, Engine::Cores).cores);
+        assert!(!cut(128, 128, 128, Engine::Hardware).cores);
+    }
+
+    #[test]
     fn tiles_follow_the_shape() {
         let size = |rows, columns, terms| {
-            let tile = cut(rows, columns, terms, false).tile;
+            let tile = cut(rows, columns, terms, Engine::Hardware).tile;
             [tile.rows(), tile.columns()]
         };
         assert_eq!(size(1024, 131_072, 1024), [128, 128]);

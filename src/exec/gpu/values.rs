@@ -9,11 +9,12 @@
 
 use std::collections::HashMap;
 
-use super::super::Precision;
+use super::split;
+use crate::exec::Precision;
 use crate::tape::plan::{Contraction, Index, Kernel, Pairwise, Plan, SlotId, SlotKind, Step};
 
 /// Arrays up to this many numbers stay single: no vector with a number per unit or channel is longer.
-const SMALL: usize = 4096;
+pub(super) const SMALL: usize = 4096;
 
 /// How an array's numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -115,6 +116,21 @@ pub(super) fn result(kernel: &Kernel) -> SlotId {
     }
 }
 
+/// Elements of what a step computes.
+fn count(step: &Step) -> usize {
+    match (&step.pointwise, &step.kernel) {
+        (Some(program), _) => program.count,
+        (None, Some(Kernel::Matmul { size, .. })) => size[0] * size[2],
+        (None, Some(Kernel::Convolution { what, sizes, .. })) => match what {
+            Contraction::Answer => sizes.y().iter().product(),
+            Contraction::Picture => sizes.x().iter().product(),
+            Contraction::Filter => sizes.w().iter().product(),
+        },
+        // Of these, no result may be stored in halves.
+        _ => 0,
+    }
+}
+
 /// The slots that a step reads: operands of its kernel, and what its pointwise work loads from memory.
 fn reads(step: &Step) -> Vec<SlotId> {
     let own = step.kernel.as_ref().map(result);
@@ -138,7 +154,8 @@ fn keeps_result(plan: &Plan, at: usize) -> bool {
     let Some(slot) = step.kernel.as_ref().map(result) else {
         return false;
     };
-    if step.pointwise.is_none() {
+    // Pointwise work that is cut into parts finds the result in memory.
+    if step.pointwise.is_none() || split::is_needed(step) {
         return true;
     }
     if stores(step).any(|stored| stored == slot) {
@@ -166,7 +183,7 @@ fn allows_half(plan: &Plan, step: &Step) -> bool {
         }
     };
     let state = |slot: SlotId| matches!(plan.slots[slot].kind, SlotKind::State(_));
-    kernel && !stores(step).any(state)
+    kernel && !stores(step).any(state) && !split::is_needed(step)
 }
 
 /// The values of every step of `plan`.
@@ -211,13 +228,13 @@ fn lifetimes(plan: &Plan, steps: &[StepValues]) -> Vec<Value> {
             );
             values[value].single |= if in_kernel { !kernel_allows } else { !allowed };
         }
-        let filter = matches!(
-            step.kernel,
-            Some(Kernel::Convolution {
-                what: Contraction::Filter,
-                ..
-            })
-        );
+        // What adds up many numbers may be large, and is small in number.
+        let filter = Contraction::Filter;
+        let sums = match &step.kernel {
+            Some(Kernel::Convolution { what, .. }) => *what == filter,
+            Some(Kernel::Sum { .. }) => true,
+            _ => false,
+        };
         let kept = step.kernel.as_ref().map(result);
         let kept = kept.filter(|_| steps[at].keep_result);
         let before = current.clone();
@@ -229,9 +246,8 @@ fn lifetimes(plan: &Plan, steps: &[StepValues]) -> Vec<Value> {
             let in_place = in_place.filter(|load| {
                 load.slot == slot && load.index == Index::IDENTITY && Some(slot) != kept
             });
-            let count = step.pointwise.as_ref().map_or(usize::MAX, |p| p.count);
             values.push(Value {
-                single: !allowed || filter || count.min(plan.slots[slot].count) <= SMALL,
+                single: !allowed || sums || count(step) <= SMALL,
                 readers: vec![],
                 writer: Some((at, slot)),
                 replaces: in_place.count().checked_sub(1).and(before[slot]),
@@ -256,4 +272,85 @@ fn lifetimes(plan: &Plan, steps: &[StepValues]) -> Vec<Value> {
         }
     }
     values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tape::{Tape, Window};
+
+    /// A convolution with ELU, its mean as a loss, a step down the gradient, and a potential of the pictures.
+    fn plan() -> Plan {
+        let mut t = Tape::new();
+        let x = t.input("x", [16, 4, 12, 12]);
+        let w = t.state("w", [8, 4, 3, 3]);
+        let window = Window {
+            stride: [1; 2],
+            padding: [1; 2],
+        };
+        let h = t.conv2d(x, w, window);
+        let h = t.elu(h);
+        let y = t.conv2d_input_grad(h, w, window, [12, 12]);
+        let y = t.tanh(y);
+        // Its slot has held an activation before: one number all the same.
+        let loss = t.mean_all(y);
+        let dw = t.grad(loss, &[w])[0];
+        let step = t.scale(dw, -0.1);
+        let next = t.add(w, step);
+        t.assign(w, next);
+        t.output("loss", loss);
+        Plan::new(&t)
+    }
+
+    #[test]
+    fn activations_are_halves_and_weights_are_not() {
+        let plan = plan();
+        let found = values(&plan, Precision::Half);
+        let mut halves = 0;
+        for (step, values) in plan.steps.iter().zip(&found) {
+            for slot in reads(step) {
+                let half = values.formats.read(slot) == Format::Half;
+                halves += usize::from(half);
+                assert!(!half || plan.slots[slot].kind == SlotKind::Scratch);
+            }
+            for slot in stores(step).chain(step.kernel.as_ref().map(result)) {
+                let half = values.formats.written(slot) == Format::Half;
+                let scratch = plan.slots[slot].kind == SlotKind::Scratch;
+                let sum = matches!(step.kernel, Some(Kernel::Sum { .. }));
+                assert!(!half || (scratch && !sum && count(step) > SMALL));
+            }
+        }
+        assert!(halves >= 3, "{halves} halves read in {plan:?}");
+        let single = values(&plan, Precision::Single);
+        let none = |values: &StepValues| values.formats.read.is_empty();
+        assert!(single.iter().all(none));
+    }
+
+    /// What one step stores in a format, the next one reads in it.
+    #[test]
+    fn readers_and_writers_agree() {
+        let plan = plan();
+        let found = values(&plan, Precision::Half);
+        let mut stored: HashMap<SlotId, Format> = HashMap::new();
+        for (step, values) in plan.steps.iter().zip(&found) {
+            for slot in reads(step) {
+                if let Some(&format) = stored.get(&slot) {
+                    assert_eq!(format, values.formats.read(slot), "slot {slot}");
+                }
+            }
+            let kept = step
+                .kernel
+                .as_ref()
+                .map(result)
+                .filter(|_| values.keep_result);
+            for slot in kept.into_iter().chain(stores(step)) {
+                stored.insert(slot, values.formats.written(slot));
+            }
+        }
+        assert!(
+            plan.outputs
+                .iter()
+                .all(|(_, slot, _)| stored[slot] == Format::Single)
+        );
+    }
 }

@@ -1,0 +1,81 @@
+//! Whether a device has tensor cores that this program can use, and whether they compute what they should.
+
+use wgpu::{Adapter, CooperativeScalarType, Features};
+
+use super::device::Device;
+use super::program::Program;
+use crate::exec::Store;
+use crate::numbers::{Result, Tensor, rng};
+use crate::tape::{Tape, Window};
+
+/// Whether `adapter` multiplies 16 x 16 x 16 halves and adds up singles, with subgroups of 32 threads.
+pub(super) fn are_offered(adapter: &Adapter) -> bool {
+    let needed = Features::EXPERIMENTAL_COOPERATIVE_MATRIX | Features::SHADER_F16;
+    let info = adapter.get_info();
+    let right = adapter.cooperative_matrix_properties().iter().any(|p| {
+        [p.m_size, p.n_size, p.k_size] == [16; 3]
+            && p.ab_type == CooperativeScalarType::F16
+            && p.cr_type == CooperativeScalarType::F32
+    });
+    adapter.features().contains(needed)
+        && right
+        && [info.subgroup_min_size, info.subgroup_max_size] == [32; 2]
+}
+
+/// Compares products and convolutions on tensor cores with those of the ordinary kernels, for sizes that fill no tile.
+///
+/// # Errors
+/// If the device fails altogether.
+pub(super) fn are_right(device: &Device) -> Result<bool> {
+    let (tape, store) = sample()?;
+    let [ordinary, cores] = [false, true].map(|cores| {
+        device.use_cores(cores);
+        let mut store = store.duplicate()?;
+        let mut program = Program::new(device, &tape, &store)?;
+        program.run(&mut store)?;
+        let outputs = tape.outputs().iter();
+        let read = |(name, _): &(String, _)| program.output(name).map(<[f32]>::to_vec);
+        outputs.map(read).collect::<Result<Vec<_>>>()
+    });
+    let near = |(a, b): (&Vec<f32>, &Vec<f32>)| {
+        let largest = a.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
+        // Both multiply the same halves, and add up singles in another order.
+        std::iter::zip(a, b).all(|(a, b)| (a - b).abs() <= 1e-3 * largest)
+    };
+    Ok(ordinary?.iter().zip(&cores?).all(near))
+}
+
+/// A tape with every kind of product on random weights.
+fn sample() -> Result<(Tape, Store)> {
+    let mut t = Tape::new();
+    let mut store = Store::new();
+    let mut random = |t: &mut Tape, name: &str, shape: &[usize]| -> Result<_> {
+        let mut values = vec![0.0; shape.iter().product()];
+        rng::fill_normal(&mut rng::stream(1, name, 0), &mut values);
+        store.insert(name, &Tensor::new(shape, values)?);
+        Ok(t.state(name, shape))
+    };
+    let (a, b) = (
+        random(&mut t, "a", &[150, 90])?,
+        random(&mut t, "b", &[90, 140])?,
+    );
+    let product = t.matmul(a, false, b, false);
+    t.output("product", product);
+    let turned = t.matmul(b, true, a, true);
+    t.output("turned", turned);
+    let window = Window {
+        stride: [2; 2],
+        padding: [2; 2],
+    };
+    let (x, w) = (
+        random(&mut t, "x", &[9, 40, 11, 12])?,
+        random(&mut t, "w", &[70, 40, 5, 5])?,
+    );
+    let y = t.conv2d(x, w, window);
+    t.output("y", y);
+    let back = t.conv2d_input_grad(y, w, window, [11, 12]);
+    t.output("back", back);
+    let filters = t.conv2d_weight_grad(x, y, window, [5, 5]);
+    t.output("filters", filters);
+    Ok((t, store))
+}
