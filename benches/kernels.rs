@@ -3,6 +3,7 @@
 //! ```text
 //! cargo bench                        every row, on one thread and on all cores
 //! cargo bench -- matmul adam         the rows whose names contain one of these words
+//! cargo bench -- --gpu               the GPU too, also where it is a program on the CPU
 //! cargo test --benches               only checks the results, measures nothing
 //! ```
 //!
@@ -15,6 +16,9 @@
 //! The limits are measured in the same process, before the first row and after the last, because machines
 //! drift: a loop of independent fused multiply-adds, a copy of memory, the launch of a program that does
 //! next to nothing, and what each further step of a program adds. Of the two readings the better one counts.
+//!
+//! A GPU that is no program on the CPU gets a line of its own in every row, timed by its own clock: what its kernels
+//! take, without the launch. `support/gpu.rs` says what its limits are.
 //!
 //! - `% FMA` is the share of the multiply-add loop's rate, on as many threads.
 //! - `% copy` is the share of the rate of a copy that moves *as many bytes as the row*, on as many threads,
@@ -33,8 +37,9 @@ mod support;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use coulomb_gan::exec::Backend;
+use coulomb_gan::exec::{Backend, Precision};
 use coulomb_gan::numbers::Result;
+use support::gpu;
 use support::limits::{CopyArrays, Limits};
 use support::rows::{self, Row};
 use support::table::{Measured, print_limits, print_rows};
@@ -44,6 +49,8 @@ use support::timing::median_seconds;
 struct Options {
     /// Time the rows; otherwise only check them.
     timed: bool,
+    /// Measure a GPU in any case.
+    gpu: bool,
     /// Rows whose names contain one of these; all rows if empty.
     words: Vec<String>,
 }
@@ -56,6 +63,7 @@ impl Options {
         let has = |flag: &str| flags.iter().any(|f| f == flag);
         Self {
             timed: has("--bench") && !has("--test"),
+            gpu: has("--gpu"),
             words,
         }
     }
@@ -79,19 +87,51 @@ fn main() -> ExitCode {
     }
 }
 
+/// Who computes a row.
+struct Crew {
+    /// For the table: a number of threads, or `gpu`.
+    name: String,
+    threads: usize,
+    backend: Backend,
+}
+
+/// One thread, all of them, and the GPU where there is one.
+fn crews(options: &Options) -> Result<Vec<Crew>> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut counts = vec![1, cores];
+    counts.dedup();
+    let cpu = |threads: usize| {
+        Ok(Crew {
+            name: threads.to_string(),
+            threads,
+            backend: Backend::cpu(Some(threads))?,
+        })
+    };
+    let mut crews: Vec<Crew> = counts.into_iter().map(cpu).collect::<Result<_>>()?;
+    match Backend::gpu(None, Precision::Single) {
+        Ok(backend) if options.gpu || !backend.describe().contains("software") => {
+            crews.push(Crew {
+                name: "gpu".into(),
+                threads: 1,
+                backend,
+            })
+        }
+        Err(why) if options.gpu => return Err(why),
+        _ => {}
+    }
+    Ok(crews)
+}
+
 /// Checks, and if asked times, the chosen rows; returns the number of wrong results.
 fn run(options: &Options) -> Result<usize> {
     let mut rows = rows::all();
     rows.retain(|row| options.wants(row));
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut crews = vec![1, cores];
-    crews.dedup();
-    let backends: Vec<Backend> = (crews.iter())
-        .map(|&threads| Backend::cpu(Some(threads)))
-        .collect::<Result<_>>()?;
+    let crews = crews(options)?;
     let measure_limits = |arrays: &mut CopyArrays| -> Result<Vec<Limits>> {
-        let pairs = crews.iter().zip(&backends);
-        pairs.map(|(&t, b)| Limits::measure(t, b, arrays)).collect()
+        let limits = crews
+            .iter()
+            .map(|c| Limits::measure(c.threads, &c.backend, arrays));
+        limits.collect()
     };
 
     let mut arrays = options.timed.then(CopyArrays::new);
@@ -99,29 +139,32 @@ fn run(options: &Options) -> Result<usize> {
     let mut measured = vec![];
     let mut wrong = 0;
     for row in &rows {
-        for (crew, backend) in backends.iter().enumerate() {
-            if row.one_thread_only && crew > 0 {
+        for (number, crew) in crews.iter().enumerate() {
+            if row.one_thread_only && number > 0 {
                 continue;
             }
-            let threads = crews[crew];
-            announce(&format!("{} on {threads}", row.name));
+            announce(&format!("{} on {}", row.name, crew.name));
             // A row's first act is to check itself; what it hands back is ready to be timed.
-            let mut work = match (row.prepare)(backend) {
+            let mut work = match (row.prepare)(&crew.backend) {
                 Ok(work) => work,
                 Err(e) => {
                     announce("");
-                    eprintln!("error: {}, threads: {threads}: {e}", row.name);
+                    eprintln!("error: {} on {}: {e}", row.name, crew.name);
                     wrong += 1;
                     continue;
                 }
             };
             if let Some(arrays) = &mut arrays {
-                let copy = arrays.rate(row.work.cost.bytes, threads);
-                let seconds = backend.install(move || median_seconds(&mut *work));
+                let bytes = row.work.cost.bytes;
+                let copy = match &crew.backend {
+                    gpu @ Backend::Gpu(_) => gpu::copy_rate(gpu, bytes)?,
+                    _ => arrays.rate(bytes, crew.threads),
+                };
+                let seconds = crew.backend.install(move || median_seconds(&mut *work));
                 measured.push(Measured {
                     row,
-                    crew,
-                    threads,
+                    crew: number,
+                    name: &crew.name,
                     seconds,
                     copy,
                 });
@@ -134,8 +177,8 @@ fn run(options: &Options) -> Result<usize> {
         return Ok(wrong);
     };
     let end = measure_limits(arrays)?;
-    for (backend, (start, end)) in backends.iter().zip(start.iter().zip(&end)) {
-        print_limits(backend, start, end);
+    for (crew, (start, end)) in crews.iter().zip(start.iter().zip(&end)) {
+        print_limits(&crew.backend, start, end);
     }
     let best: Vec<Limits> = start.iter().zip(&end).map(|(s, e)| s.better(e)).collect();
     print_rows(&measured, &best);

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | 0 | [`numbers`] | shapes, host tensors, random streams, errors, files that are never half-written |
 //! | 1 | [`tape`] | recording, differentiating, printing and planning a computation |
-//! | 2 | [`exec`] | running it: textbook `f64` loops, or SIMD kernels on threads |
+//! | 2 | [`exec`] | running it: textbook `f64` loops, SIMD kernels on threads, or compute kernels on a GPU |
 //! | 3 | [`nn`], [`optim`] | layers and Adam, as functions that record operations |
 //! | 4 | [`coulomb`] | the paper: kernel, potential, field, Algorithm 1, free particles |
 //! | 5 | [`models`], [`data`], [`metrics`] | networks; the mixture of 25 Gaussians, sets of pictures; how well samples match them |
@@ -35,7 +35,7 @@
 //!
 //! To see the method: [`coulomb`], then [`train::trainer`]. To see how automatic differentiation works:
 //! [`tape`], [`tape::op`], [`tape::grad`], then [`exec::reference`]. To see how it becomes fast:
-//! [`tape::plan`], then [`exec::cpu`].
+//! [`tape::plan`], then [`exec::cpu`] or [`exec::gpu`].
 //!
 //! # A gradient in eight lines
 //!

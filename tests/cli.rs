@@ -191,7 +191,6 @@ fn nonsense_is_refused_in_one_sentence() {
         "--schedule plateau",
     );
     refuse(&["--schedule", "plateau", "--patience", "0"], "--patience");
-    refuse(&["--backend", "gpu"], "--backend");
     refuse(&["--backend", "abacus"], "abacus");
     let message = refusal("train", &["--out", text(&used)], 2);
     assert!(message.contains("--resume"), "{message}");
@@ -311,8 +310,9 @@ fn explain_and_list_presets_print_and_exit() {
 #[test]
 fn a_profile_times_the_plan_without_data() {
     for flags in [
-        "--width 16 --batch-size 8",
-        "--preset cifar10 --width 16 --batch-size 2 --threads 2",
+        // On several threads, a first one that is put aside sees all tasks end at once.
+        "--width 16 --batch-size 8 --threads 1",
+        "--preset cifar10 --width 16 --batch-size 2 --threads 1",
     ] {
         let args: Vec<&str> = ["--profile"].into_iter().chain(flags.split(' ')).collect();
         let output = run("train", &args);

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use coulomb_gan::exec::{Backend, Store};
 use coulomb_gan::numbers::Result;
 
+use super::gpu;
 use super::rows::transposes;
 use super::timing::median_seconds;
 
@@ -38,6 +39,9 @@ pub struct Limits {
 impl Limits {
     /// Measures `threads` threads, and `backend`, which has as many.
     pub fn measure(threads: usize, backend: &Backend, arrays: &mut CopyArrays) -> Result<Self> {
+        if let Backend::Gpu(_) = backend {
+            return gpu::limits(backend);
+        }
         let [launch, all] = [run_seconds(backend, 1)?, run_seconds(backend, 1 + STEPS)?];
         Ok(Self {
             fma: fma_rate(threads, backend),
@@ -66,7 +70,7 @@ fn run_seconds(backend: &Backend, steps: usize) -> Result<f64> {
     Ok(backend.install(move || {
         median_seconds(&mut || {
             program.run(&mut store).unwrap();
-            program.wait().unwrap();
+            None
         })
     }))
 }

@@ -1,5 +1,6 @@
 //! The parts of `kernels.rs`: what is measured, against which limits, how, and how it is shown.
 
+pub mod gpu;
 pub mod limits;
 pub mod rows;
 pub mod table;

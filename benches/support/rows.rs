@@ -1,4 +1,4 @@
-//! What is measured. Each row records a tape, compiles it for the CPU, checks one run of it against the
+//! What is measured. Each row records a tape, compiles it for a backend, checks one run of it against the
 //! reference executor, and hands back a closure that runs it once.
 //!
 //! Kernels whose result has many independent rows are checked in their first and last few: the reference
@@ -29,7 +29,21 @@ pub struct Row {
 }
 
 /// Compiles a row for a backend, checks its result, and returns what is to be timed.
-type Prepare = dyn Fn(&Backend) -> Result<Box<dyn FnMut() + Send>>;
+type Prepare = dyn Fn(&Backend) -> Result<Timed>;
+
+/// Runs once; returns how long that took by the device's own clock, where it has one.
+pub type Timed = Box<dyn FnMut() -> Option<f64> + Send>;
+
+/// Runs a program once, on a GPU with its clock.
+pub fn run_once(backend: &Backend, program: &mut Program, store: &mut Store) -> Option<f64> {
+    match backend {
+        Backend::Gpu(_) => Some(program.profile(store, 1).unwrap().iter().sum()),
+        _ => {
+            program.run(store).unwrap();
+            None
+        }
+    }
+}
 
 /// What one call does.
 #[derive(Debug, Clone, Copy)]
@@ -168,9 +182,9 @@ impl Function {
                 }
                 program.run(&mut store).unwrap();
                 self.check(program.read("result").unwrap())?;
+                let backend = backend.clone();
                 Ok(Box::new(move || {
-                    program.run(&mut store).unwrap();
-                    program.wait().unwrap();
+                    run_once(&backend, &mut program, &mut store)
                 }))
             }),
         }
@@ -288,7 +302,10 @@ fn sgemm(size: [usize; 3], ta: bool, tb: bool) -> Row {
             let mut c = vec![0.0; size[0] * size[2]];
             call_sgemm(size, ta, tb, &a, &b, &mut c);
             function.check(&c)?;
-            Ok(Box::new(move || call_sgemm(size, ta, tb, &a, &b, &mut c)))
+            Ok(Box::new(move || {
+                call_sgemm(size, ta, tb, &a, &b, &mut c);
+                None
+            }))
         }),
     }
 }
@@ -493,10 +510,11 @@ impl Training {
                 }
                 let write = Arc::clone(&self.write);
                 let mut step = CHECKED_STEPS;
+                let backend = backend.clone();
                 Ok(Box::new(move || {
                     write(&mut program, step);
-                    program.run(&mut store).unwrap();
                     step += 1;
+                    run_once(&backend, &mut program, &mut store)
                 }))
             }),
         }

@@ -8,9 +8,9 @@ use super::rows::Row;
 /// A row's time on a crew of threads.
 pub struct Measured<'a> {
     pub row: &'a Row,
-    /// Which crew, and how many threads it has.
+    /// Which crew, and its name.
     pub crew: usize,
-    pub threads: usize,
+    pub name: &'a str,
     /// Median time of one call.
     pub seconds: f64,
     /// Bytes per second of a copy that moves as many bytes as the row.
@@ -34,7 +34,7 @@ pub fn print_limits(backend: &Backend, start: &Limits, end: &Limits) {
 pub fn print_rows(rows: &[Measured], limits: &[Limits]) {
     println!(
         "\n{:<28} {:>7} {:>11} {:>8} {:>6} {:>8} {:>6}  {:<8} {:>15}",
-        "row", "threads", "median", "GFLOP/s", "% FMA", "GB/s", "% copy", "bound", "rate"
+        "row", "on", "median", "GFLOP/s", "% FMA", "GB/s", "% copy", "bound", "rate"
     );
     for m in rows {
         let limits = &limits[m.crew];
@@ -53,7 +53,7 @@ pub fn print_rows(rows: &[Measured], limits: &[Limits]) {
         let line = format!(
             "{:<28} {:>7} {:>11} {:>8.1} {:>6.0} {:>8.1} {:>6.0}  {:<8} {:>15}",
             m.row.name,
-            m.threads,
+            m.name,
             time(m.seconds),
             1e-9 * flops / m.seconds,
             100.0 * flops / m.seconds / limits.fma,

@@ -14,11 +14,23 @@ const BUDGET: Duration = Duration::from_millis(400);
 /// ... but there are at least so many.
 const ROUNDS: usize = 7;
 
-/// The median over rounds of the mean time of one call, in seconds.
-pub fn median_seconds(work: &mut dyn FnMut()) -> f64 {
+/// The median over rounds of the mean time of one call, in seconds; where calls say how long they took, the median of
+/// that.
+pub fn median_seconds(work: &mut dyn FnMut() -> Option<f64>) -> f64 {
+    let mut told = vec![];
+    let start = Instant::now();
+    while let Some(seconds) = work() {
+        told.push(seconds);
+        if told.len() >= ROUNDS && start.elapsed() > BUDGET {
+            told.sort_by(f64::total_cmp);
+            return told[told.len() / 2];
+        }
+    }
     let mut round = |calls: u32| {
         let start = Instant::now();
-        (0..calls).for_each(|_| work());
+        for _ in 0..calls {
+            work();
+        }
         start.elapsed()
     };
     // Doubling the calls also warms up caches and branch predictors.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::Config;
 use super::model::Model;
+use crate::exec::gpu::Device;
 use crate::exec::{Backend, Program};
 use crate::numbers::{Result, rng};
 use crate::tape::plan::Plan;
@@ -44,7 +45,37 @@ pub fn profile(config: &Config, backend: &Backend) -> Result<String> {
         backend.describe(),
         config.batch_size
     );
-    Ok(table(&heading, &tape, &seconds))
+    let mut out = table(&heading, &tape, &seconds);
+    if let Backend::Gpu(device) = backend {
+        out += &traffic(device, &mut || {
+            write_inputs(config, &model, &tape, &mut program);
+            program.run(&mut store)?;
+            let mut losses = vec![];
+            while program.take_scalars(true, &mut losses)? {}
+            Ok(())
+        })?;
+    }
+    Ok(out)
+}
+
+/// What one run hands over, launches and moves, and what the program has allocated.
+fn traffic(device: &Device, run: &mut dyn FnMut() -> Result<()>) -> Result<String> {
+    // The first one takes what earlier runs have left.
+    run()?;
+    let before = device.counts();
+    run()?;
+    let after = device.counts();
+    Ok(format!(
+        "\n\na run: {} launches in {} submission(s), {} bytes up, {} bytes down; {} MiB allocated in {} \
+         buffers, {} of them during this run",
+        after.dispatches - before.dispatches,
+        after.submissions - before.submissions,
+        after.bytes_up - before.bytes_up,
+        after.bytes_down - before.bytes_down,
+        after.bytes_allocated >> 20,
+        after.buffers,
+        after.buffers - before.buffers,
+    ))
 }
 
 /// Hands in what a first step might get, with normal deviates for latents, points and noise.

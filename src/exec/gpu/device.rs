@@ -6,7 +6,7 @@
 )]
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use wgpu::{
 use super::super::Precision;
 use super::adapters::Candidate;
 use super::cores;
+use super::counts::{Counters, Counts};
 use super::disk::PipelinesOnDisk;
 use super::launch::Source;
 use super::split::MOST_ARRAYS;
@@ -49,45 +50,6 @@ struct Inner {
     /// The first thing that went wrong.
     fault: Arc<OnceLock<String>>,
     counters: Counters,
-}
-
-/// What has been made and moved so far.
-#[derive(Debug, Default)]
-struct Counters {
-    buffers: AtomicU64,
-    bytes_allocated: AtomicU64,
-    bind_groups: AtomicU64,
-    pipelines: AtomicU64,
-    submissions: AtomicU64,
-    dispatches: AtomicU64,
-    bytes_up: AtomicU64,
-    bytes_down: AtomicU64,
-}
-
-/// What has been made and moved since the device was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Counts {
-    /// Buffers made.
-    pub buffers: u64,
-    /// Bytes of all buffers made.
-    pub bytes_allocated: u64,
-    /// Bind groups made.
-    pub bind_groups: u64,
-    /// Pipelines made.
-    pub pipelines: u64,
-    /// Command buffers handed to the device.
-    pub submissions: u64,
-    /// Kernels launched.
-    pub dispatches: u64,
-    /// Bytes sent to the device.
-    pub bytes_up: u64,
-    /// Bytes fetched from it.
-    pub bytes_down: u64,
-}
-
-/// Adds to a counter.
-fn count(counter: &AtomicU64, n: u64) {
-    counter.fetch_add(n, Ordering::Relaxed);
 }
 
 /// The contents of a lock, also after a panic elsewhere: nothing here is ever left half-done.
@@ -207,18 +169,11 @@ impl Device {
 
     /// What has been made and moved since the device was opened.
     pub fn counts(&self) -> Counts {
-        let c = &self.0.counters;
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Counts {
-            buffers: read(&c.buffers),
-            bytes_allocated: read(&c.bytes_allocated),
-            bind_groups: read(&c.bind_groups),
-            pipelines: read(&c.pipelines),
-            submissions: read(&c.submissions),
-            dispatches: read(&c.dispatches),
-            bytes_up: read(&c.bytes_up),
-            bytes_down: read(&c.bytes_down),
-        }
+        self.0.counters.read()
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        &self.0.counters
     }
 
     /// Fails if anything has gone wrong on the device since it was opened.
@@ -278,8 +233,8 @@ impl Device {
             usage,
             mapped_at_creation: false,
         });
-        count(&self.0.counters.buffers, 1);
-        count(&self.0.counters.bytes_allocated, size);
+        self.0.counters.buffers.add(1);
+        self.0.counters.bytes_allocated.add(size);
         self.check()?;
         Ok(buffer)
     }
@@ -371,7 +326,7 @@ impl Device {
                 },
                 cache: self.0.on_disk.as_ref().map(PipelinesOnDisk::cache),
             });
-        count(&self.0.counters.pipelines, 1);
+        self.0.counters.pipelines.add(1);
         self.check()?;
         locked(&self.0.pipelines).insert(key, pipeline.clone());
         Ok(pipeline)
@@ -387,20 +342,12 @@ impl Device {
                 resource: wgpu::BindingResource::Buffer(array.clone()),
             })
             .collect();
-        count(&self.0.counters.bind_groups, 1);
+        self.0.counters.bind_groups.add(1);
         self.0.device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: None,
             layout: &layout,
             entries: &entries,
         })
-    }
-
-    /// Sends numbers to a buffer, before the next submission.
-    pub(super) fn upload(&self, buffer: &Buffer, offset: u64, bytes: &[u8]) {
-        if !bytes.is_empty() {
-            self.0.queue.write_buffer(buffer, offset, bytes);
-            count(&self.0.counters.bytes_up, bytes.len() as u64);
-        }
     }
 
     /// Hands commands to the device.
@@ -409,8 +356,8 @@ impl Device {
         encoder: wgpu::CommandEncoder,
         dispatches: usize,
     ) -> wgpu::SubmissionIndex {
-        count(&self.0.counters.submissions, 1);
-        count(&self.0.counters.dispatches, dispatches as u64);
+        self.0.counters.submissions.add(1);
+        self.0.counters.dispatches.add(dispatches as u64);
         self.0.queue.submit([encoder.finish()])
     }
 
@@ -437,43 +384,6 @@ impl Device {
     /// Runs the callbacks of what is done, without waiting.
     pub(super) fn poll(&self) {
         let _ = self.0.device.poll(PollType::Poll);
-    }
-
-    /// Copies `bytes` bytes from the start of a buffer.
-    ///
-    /// # Errors
-    /// If the device fails.
-    pub(super) fn download(&self, buffer: &Buffer, bytes: usize) -> Result<Vec<u8>> {
-        if bytes == 0 {
-            return Ok(vec![]);
-        }
-        let size = (bytes as u64).next_multiple_of(4);
-        let staging = self.buffer(bytes, BufferUsages::MAP_READ | BufferUsages::COPY_DST)?;
-        let mut encoder = self.0.device.create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, size);
-        let submission = self.submit(encoder, 0);
-        staging.map_async(wgpu::MapMode::Read, .., |_| {});
-        self.wait(Some(submission))?;
-        self.mapped(&staging, bytes)
-    }
-
-    /// The first bytes of a mapped buffer, which is then unmapped.
-    ///
-    /// # Errors
-    /// If the device failed before it was mapped.
-    pub(super) fn mapped(&self, staging: &Buffer, bytes: usize) -> Result<Vec<u8>> {
-        self.check()?;
-        let view = staging.get_mapped_range(..).map_err(|e| {
-            let name = self.0.candidate.name();
-            Error::failure(format!(
-                "the GPU {name} failed: results cannot be fetched ({e})"
-            ))
-        })?;
-        let copy = view[..bytes].to_vec();
-        drop(view);
-        staging.unmap();
-        count(&self.0.counters.bytes_down, bytes as u64);
-        Ok(copy)
     }
 }
 

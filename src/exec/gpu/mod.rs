@@ -6,7 +6,7 @@
 //!
 //! Reading order: `kernels/gemm.wgsl`, then here `module` (how kernels are put together from files), `epilogue` (fused
 //! pointwise work as WGSL), `values` (what is stored, and how precisely), `lower`, `products`, `pairwise`, `split`, `tile` (from
-//! steps to launches), `launch`, `program` (buffers and runs), `ring` (scalars come back without waiting), `resident`
+//! steps to launches), `launch`, `memory`, `program` (arrays and runs), `ring` (scalars come back without waiting), `resident`
 //! (state on the device), `device`, `adapters`, `disk`, `clock`.
 //!
 //! Results are the same bits in every run on one device and driver: every sum has a fixed order.
@@ -14,11 +14,13 @@
 mod adapters;
 mod clock;
 mod cores;
+mod counts;
 mod device;
 mod disk;
 mod epilogue;
 mod launch;
 mod lower;
+mod memory;
 mod module;
 mod pairwise;
 mod products;
@@ -27,10 +29,12 @@ mod resident;
 mod ring;
 mod split;
 mod tile;
+mod transfer;
 mod values;
 
 pub use adapters::{Candidate, choose, list, listing};
-pub use device::{Counts, Device};
+pub use counts::Counts;
+pub use device::Device;
 pub use launch::Source;
 pub use program::Program;
 pub(super) use resident::Resident;

@@ -3,33 +3,20 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use wgpu::{BindGroup, Buffer, BufferBinding, BufferUsages, ComputePipeline};
+use wgpu::{BindGroup, Buffer, ComputePipeline};
 
 use super::clock::Clock;
 use super::device::Device;
-use super::epilogue::{self, Place};
+use super::epilogue;
 use super::launch::Launch;
 use super::lower::{Lowering, over_elements};
+use super::memory::Memory;
 use super::ring::Ring;
-use super::values::{Format, StepValues, values};
+use super::values::values;
 use crate::exec::{Store, bind_states};
 use crate::numbers::{Error, Result};
 use crate::tape::Tape;
 use crate::tape::plan::{Instruction, Plan, Pointwise, SlotId, SlotKind};
-
-/// Inputs start at multiples of this many numbers in their common buffer: no device asks for more.
-const ALIGNMENT: usize = 64;
-
-/// Where a slot lives.
-#[derive(Debug)]
-enum Home {
-    /// A buffer of the program.
-    Own(Buffer),
-    /// So many numbers from a place in the buffer of all inputs.
-    Input { first: usize, count: usize },
-    /// A tensor of the store, by its position there.
-    State(usize),
-}
 
 /// A launch with its kernel.
 #[derive(Debug)]
@@ -63,14 +50,7 @@ pub struct Program {
     device: Device,
     plan: Plan,
     launches: Vec<Compiled>,
-    homes: Vec<Home>,
-    between: Vec<Buffer>,
-    /// Copies of states in half precision.
-    half_copies: HashMap<SlotId, Buffer>,
-    /// All inputs, here and there, and whether what is here is newer.
-    inputs: Vec<f32>,
-    inputs_there: Buffer,
-    inputs_changed: bool,
+    memory: Memory,
     /// The states that runs change, by their position in the store.
     assigned: Vec<usize>,
     /// Bind groups of the launches for these buffers of the states.
@@ -90,43 +70,11 @@ impl Program {
         let plan = Plan::new(tape);
         let positions = bind_states(store, tape)?;
         let found = values(&plan, device.precision());
-        let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
         let lowering = Lowering::new(&plan, &found, device.engine(), device.precision());
-        let (launches, between) = (lowering.launches, lowering.between);
-        let half_copies = lowering
-            .half_copies
-            .into_iter()
-            .map(|slot| Ok((slot, device.buffer(2 * plan.slots[slot].count, usage)?)));
-        let half_copies = half_copies.collect::<Result<HashMap<_, _>>>()?;
-        let launches = launches
-            .into_iter()
-            .map(|launch| Compiled::new(device, launch));
+        let memory = Memory::new(device, &plan, &found, &lowering, &positions)?;
+        let launches = lowering.launches.into_iter();
+        let launches = launches.map(|launch| Compiled::new(device, launch));
         let launches = launches.collect::<Result<Vec<_>>>()?;
-        let bytes = bytes_of_slots(&plan, &found);
-        let mut inputs = vec![];
-        let mut homes = vec![];
-        for (slot, bytes) in plan.slots.iter().zip(bytes) {
-            homes.push(match &slot.kind {
-                SlotKind::State(name) => Home::State(positions[name]),
-                SlotKind::Input(_) => {
-                    let first = inputs.len();
-                    inputs.resize((first + slot.count.max(1)).next_multiple_of(ALIGNMENT), 0.0);
-                    Home::Input {
-                        first,
-                        count: slot.count,
-                    }
-                }
-                SlotKind::Constant(value) => {
-                    let buffer = device.buffer(bytes, usage)?;
-                    let numbers = vec![*value as f32; slot.count];
-                    device.upload(&buffer, 0, bytemuck::cast_slice(&numbers));
-                    Home::Own(buffer)
-                }
-                SlotKind::Scratch => Home::Own(device.buffer(bytes, usage)?),
-            });
-        }
-        let between = between.map(|count| device.buffer(4 * count, usage));
-        let between = between.into_iter().collect::<Result<Vec<_>>>()?;
         let scalars: Vec<SlotId> = (plan.outputs.iter())
             .filter(|(_, _, count)| *count == 1)
             .map(|(_, slot, _)| *slot)
@@ -137,31 +85,17 @@ impl Program {
         };
         let stored = plan.steps.iter().filter_map(|step| step.pointwise.as_ref());
         let stored = stored.flat_map(|p| &p.stores).map(|&(_, slot)| slot);
-        let mut assigned: Vec<usize> = stored
-            .filter_map(|slot| match homes[slot] {
-                Home::State(position) => Some(position),
-                _ => None,
-            })
-            .collect();
+        let mut assigned: Vec<usize> = stored.filter_map(|slot| memory.state(slot)).collect();
         assigned.sort_unstable();
         assigned.dedup();
-        let states = homes.iter().filter_map(|home| match home {
-            Home::State(position) => Some(*position),
-            _ => None,
-        });
         let program = Self {
             device: device.clone(),
             launches,
-            between,
-            half_copies,
-            inputs_there: device.buffer(4 * inputs.len(), usage)?,
-            inputs,
-            inputs_changed: true,
             assigned,
             groups: vec![],
             groups_of: vec![],
-            states: states.collect(),
-            homes,
+            states: memory.states().collect(),
+            memory,
             scalars,
             ring,
             read: vec![OnceLock::new(); plan.outputs.len()],
@@ -173,15 +107,7 @@ impl Program {
 
     /// Fills all scratch memory with NaN: an element that a kernel forgets to write shows up.
     fn poison(&self) -> Result<()> {
-        let scratch = self.homes.iter().zip(&self.plan.slots);
-        let scratch = scratch.filter_map(|(home, slot)| match (home, &slot.kind) {
-            (Home::Own(buffer), SlotKind::Scratch) => Some(buffer),
-            _ => None,
-        });
-        let buffers: Vec<&Buffer> = scratch
-            .chain(&self.between)
-            .chain(self.half_copies.values())
-            .collect();
+        let buffers: Vec<&Buffer> = self.memory.scratch(&self.plan).collect();
         let launches = buffers
             .iter()
             .map(|buffer| self.fill((buffer.size() / 4) as usize));
@@ -220,11 +146,7 @@ impl Program {
             _ => false,
         });
         let slot = found.unwrap_or_else(|| panic!("the tape has no input {name}"));
-        let Home::Input { first, count } = self.homes[slot] else {
-            unreachable!("inputs live with the inputs");
-        };
-        self.inputs_changed = true;
-        &mut self.inputs[first..first + count]
+        self.memory.input(slot)
     }
 
     pub(in crate::exec) fn run(&mut self, store: &mut Store) -> Result<()> {
@@ -239,11 +161,8 @@ impl Program {
             .create_command_encoder(&Default::default());
         self.encode(&mut encoder, |_, _| ());
         if let Some(ring) = &mut self.ring {
-            let homes = &self.homes;
-            let scalars = self.scalars.iter().filter_map(|&slot| match &homes[slot] {
-                Home::Own(buffer) => Some(buffer),
-                _ => None,
-            });
+            let memory = &self.memory;
+            let scalars = self.scalars.iter().filter_map(|&slot| memory.own(slot));
             ring.record(&mut encoder, scalars);
         }
         let submission = self.device.submit(encoder, self.launches.len());
@@ -318,10 +237,7 @@ impl Program {
 
     /// Sends what is new, and binds the launches' arrays if they are not bound yet.
     fn prepare(&mut self, store: &mut Store) -> Result<()> {
-        if std::mem::take(&mut self.inputs_changed) {
-            let bytes = bytemuck::cast_slice(&self.inputs);
-            self.device.upload(&self.inputs_there, 0, bytes);
-        }
+        self.memory.send_inputs(&self.device);
         let mut bound = self.groups.len() == self.launches.len();
         for (i, &position) in self.states.iter().enumerate() {
             let buffer = store.on_device(position, &self.device)?.buffer();
@@ -342,19 +258,9 @@ impl Program {
         let states: HashMap<usize, &Buffer> =
             (self.states.iter().copied()).zip(&self.groups_of).collect();
         let arrays = launch.bindings.iter().map(|binding| {
-            let array = match binding.place {
-                Place::Between(which) => self.between[which].as_entire_buffer_binding(),
-                Place::HalfCopy(slot) => self.half_copies[&slot].as_entire_buffer_binding(),
-                Place::Slot(slot) => match &self.homes[slot] {
-                    Home::Own(buffer) => buffer.as_entire_buffer_binding(),
-                    Home::State(position) => states[position].as_entire_buffer_binding(),
-                    Home::Input { first, count } => BufferBinding {
-                        buffer: &self.inputs_there,
-                        offset: 4 * *first as u64,
-                        size: std::num::NonZeroU64::new(4 * (*count).max(1) as u64),
-                    },
-                },
-            };
+            let array = self
+                .memory
+                .array(binding.place, |position| states[&position]);
             (array, binding.writable)
         });
         self.device.bind_group(&arrays.collect::<Vec<_>>())
@@ -377,7 +283,7 @@ impl Program {
         let at = found.unwrap_or_else(|| panic!("the tape has no output {name}"));
         if self.read[at].get().is_none() {
             let (_, slot, count) = &self.plan.outputs[at];
-            let Home::Own(buffer) = &self.homes[*slot] else {
+            let Some(buffer) = self.memory.own(*slot) else {
                 return Err(Error::failure(format!(
                     "output {name} is a copy of nothing"
                 )));
@@ -387,26 +293,4 @@ impl Program {
         }
         Ok(self.read[at].get().map_or(&[], Vec::as_slice))
     }
-}
-
-/// Bytes of each slot: half as many where all its values are halves.
-fn bytes_of_slots(plan: &Plan, found: &[StepValues]) -> Vec<usize> {
-    let mut bytes = vec![0; plan.slots.len()];
-    let outside = |slot: SlotId| plan.slots[slot].kind != SlotKind::Scratch;
-    for (slot, bytes) in bytes
-        .iter_mut()
-        .enumerate()
-        .filter(|(slot, _)| outside(*slot))
-    {
-        *bytes = 4 * plan.slots[slot].count;
-    }
-    for (step, values) in plan.steps.iter().zip(found) {
-        let kernel = step.kernel.as_ref().map(super::values::result);
-        let stores = step.pointwise.iter().flat_map(|p| &p.stores);
-        for slot in kernel.into_iter().chain(stores.map(|&(_, slot)| slot)) {
-            let format: Format = values.formats.written(slot);
-            bytes[slot] = bytes[slot].max(format.bytes() * plan.slots[slot].count);
-        }
-    }
-    bytes
 }
