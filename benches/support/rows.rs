@@ -90,7 +90,7 @@ pub fn all() -> Vec<Row> {
         ),
         ("field", field),
     ] {
-        for (n, m) in [(256, 2), (8192, 2), (256, 3072)] {
+        for (n, m) in [(256, 2), (8192, 2), (256, 3072), (256, 12288)] {
             rows.push(pairwise(name, n, m, record));
         }
     }

@@ -78,7 +78,8 @@ impl Cut {
                 let [points, real, generated, m] = *size;
                 let width = pairwise::width(*what, m);
                 let pair = (3 * m + 8).div_ceil(width);
-                (4 * width, points * width, (real + generated) * pair)
+                let unit = pairwise::points(*what, m) * width;
+                (unit, points * width, (real + generated) * pair)
             }
         };
         let (unit, cost) = (unit.max(1), cost.max(1) + 16 * instructions);

@@ -53,6 +53,7 @@ impl Task {
 pub(super) struct Workspace {
     registers: Buffer,
     convolution: Scratch,
+    pairwise: Buffer,
 }
 
 impl Workspace {
@@ -66,7 +67,14 @@ impl Workspace {
             }
             _ => None,
         });
+        let pairwise = steps.iter().filter_map(|step| match &step.kernel {
+            Some(plan::Kernel::Pairwise { what, size, .. }) => {
+                Some(pairwise::scratch(*what, &geometry_of(*size)))
+            }
+            _ => None,
+        });
         Self {
+            pairwise: Buffer::filled(pairwise.max().unwrap_or(0), f32::NAN),
             registers: Buffer::filled(registers, 0.0),
             convolution: needs.fold(Need::default(), Need::max).allocate(),
         }
@@ -99,9 +107,10 @@ pub(super) fn packing(i: usize, step: &Step, lanes: usize) -> Option<(Task, usiz
             let count = convolution::packed(*what, sizes, lanes);
             (count > 0).then_some((Task::PackConvolution(i), count))
         }
-        plan::Kernel::Pairwise { size, .. } => {
+        plan::Kernel::Pairwise { what, size, .. } => {
             let geometry = geometry_of(*size);
-            Some((Task::PackCharges(i, geometry), geometry.packed(lanes)))
+            let task = (Task::PackCharges(i, geometry), geometry.packed(lanes));
+            pairwise::packs(*what, geometry.m).then_some(task)
         }
         _ => None,
     }
@@ -247,7 +256,7 @@ impl Shared<'_> {
     /// A chunk of a step: the kernel, then the pointwise work on its result.
     fn step(&self, step: &Step, cut: &Cut, chunk: &Chunk, workspace: &mut Workspace) {
         if let Some(kernel) = &step.kernel {
-            self.kernel(kernel, cut, chunk, &mut workspace.convolution);
+            self.kernel(kernel, cut, chunk, workspace);
         }
         if let Some(program) = &step.pointwise {
             self.isa.run(pointwise::Run {
@@ -260,7 +269,7 @@ impl Shared<'_> {
     }
 
     /// A chunk of a kernel's result.
-    fn kernel(&self, kernel: &plan::Kernel, cut: &Cut, chunk: &Chunk, scratch: &mut Scratch) {
+    fn kernel(&self, kernel: &plan::Kernel, cut: &Cut, chunk: &Chunk, workspace: &mut Workspace) {
         // What a chunk of a result of one row is.
         let range = cut.piece(chunk, 0);
         // SAFETY: a kernel's operands, and the packing buffer after packing, are not written by its step (module
@@ -308,7 +317,7 @@ impl Shared<'_> {
                         x: operand,
                         packed,
                         chunk,
-                        scratch,
+                        scratch: &mut workspace.convolution,
                         piece,
                     }),
                     _ => self.isa.run(Products {
@@ -316,7 +325,7 @@ impl Shared<'_> {
                         source: operand,
                         packed,
                         chunk,
-                        scratch,
+                        scratch: &mut workspace.convolution,
                         piece,
                     }),
                 }
@@ -354,7 +363,12 @@ impl Shared<'_> {
                         Pairwise::Curvature(v) => whole(*v),
                         _ => &[],
                     },
-                    packed: &whole(self.pack)[..geometry.packed(lanes_of(self.isa))],
+                    charges: [whole(charges[2]), whole(charges[3])],
+                    packed: match pairwise::packs(*what, geometry.m) {
+                        true => &whole(self.pack)[..geometry.packed(lanes_of(self.isa))],
+                        false => &[],
+                    },
+                    scratch: &mut workspace.pairwise,
                     range: range.start / width..range.end / width,
                     out: mine(*out, range),
                 });
