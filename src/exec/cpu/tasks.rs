@@ -14,7 +14,7 @@
 use std::ops::Range;
 
 use super::convolution::{
-    self, Filters, Need, PackAnswers, PackFilters, Product, Products, Scratch,
+    self, Filters, Need, PackAnswers, PackFilters, Product, Products, Scatter, Scratch,
 };
 use super::crew::Place;
 use super::cut::{Chunk, Cut};
@@ -305,9 +305,9 @@ impl Shared<'_> {
             plan::Kernel::Convolution {
                 what,
                 a,
+                b,
                 out,
                 sizes,
-                ..
             } => {
                 let piece = |outer| mine(*out, cut.piece(chunk, outer));
                 let (operand, packed) = (whole(*a), whole(self.pack));
@@ -320,6 +320,16 @@ impl Shared<'_> {
                         scratch: &mut workspace.convolution,
                         piece,
                     }),
+                    _ if convolution::scatters(*what, sizes, lanes_of(self.isa)) => {
+                        self.isa.run(Scatter {
+                            c: *sizes,
+                            y: operand,
+                            w: whole(*b),
+                            chunk,
+                            scratch: &mut workspace.convolution,
+                            piece,
+                        });
+                    }
                     _ => self.isa.run(Products {
                         product: Product::new(*what, sizes),
                         source: operand,

@@ -150,6 +150,7 @@ impl<'a, F: FnMut(usize) -> &'a mut [f32]> Kernel for Filters<'a, F> {
                 left: Left::Rows { row: terms },
                 b: &packed[before * width..],
                 panel,
+                b_step: width,
                 sums,
                 go_on: before > 0,
             }

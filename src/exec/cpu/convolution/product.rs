@@ -272,6 +272,7 @@ impl<'a, F: FnMut(usize) -> &'a mut [f32]> Products<'a, F> {
                 left: Left::Groups { group },
                 b: gathered,
                 panel,
+                b_step: width,
                 sums,
                 go_on: first > 0,
             }
