@@ -14,6 +14,7 @@
 #![expect(unsafe_code, reason = "matrixmultiply takes pointers")]
 
 use super::lanes::{Kernel, Lanes};
+use super::rearrange::transpose_rows;
 use super::tile::Tile;
 
 /// Right factors of up to this many numbers (512 KiB) are handled by our own kernel.
@@ -93,25 +94,12 @@ impl Kernel for Pack<'_> {
                 panel.fill(0.0);
             }
             if tb {
-                transpose_into(&self.b[columns.start * k..columns.end * k], k, panel, L::N);
+                let b = &self.b[columns.start * k..columns.end * k];
+                transpose_rows::<L>(b, k, [columns.len(), k], panel, L::N);
             } else {
                 for (row, b) in panel.chunks_exact_mut(L::N).zip(self.b.chunks_exact(n)) {
                     row[..columns.len()].copy_from_slice(&b[columns.clone()]);
                 }
-            }
-        }
-    }
-}
-
-/// Writes rows of `x` as columns of `out`, whose rows are `stride` long, in blocks that stay in the cache.
-#[inline(always)]
-fn transpose_into(x: &[f32], cols: usize, out: &mut [f32], stride: usize) {
-    const BLOCK: usize = 16;
-    for start in (0..cols).step_by(BLOCK) {
-        let end = cols.min(start + BLOCK);
-        for (i, row) in x.chunks_exact(cols).enumerate() {
-            for (l, &value) in row[start..end].iter().enumerate() {
-                out[(start + l) * stride + i] = value;
             }
         }
     }

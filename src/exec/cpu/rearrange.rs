@@ -101,3 +101,32 @@ pub(super) fn transpose(
         *out = x[element % rows * cols + element / rows];
     }
 }
+
+/// Writes the rows of `x`, `x_row` apart and `cols` long, as columns of `out`, whose rows are `out_row` apart.
+#[inline(always)]
+pub(super) fn transpose_rows<L: Lanes>(
+    x: &[f32],
+    x_row: usize,
+    [rows, cols]: [usize; 2],
+    out: &mut [f32],
+    out_row: usize,
+) {
+    for first in (0..rows).step_by(L::N) {
+        for start in (0..cols).step_by(L::N) {
+            let (x, out) = (
+                &x[first * x_row + start..],
+                &mut out[start * out_row + first..],
+            );
+            let (height, width) = (L::N.min(rows - first), L::N.min(cols - start));
+            if height == L::N && width == L::N {
+                L::transpose(x, x_row, out, out_row);
+                continue;
+            }
+            for i in 0..height {
+                for (j, x) in x[i * x_row..][..width].iter().enumerate() {
+                    out[j * out_row + i] = *x;
+                }
+            }
+        }
+    }
+}
