@@ -41,7 +41,7 @@ pub(super) use scatter::Scatter;
 const COLUMNS: usize = 128;
 
 /// Terms of a block of sums, about.
-const TERMS: usize = 128;
+const TERMS: usize = 192;
 
 /// Rows of a tile: with the four registers of a row that makes 24 sums, which hide the latency of
 /// multiply-adds, four registers of the right factor, and one broadcast number.
