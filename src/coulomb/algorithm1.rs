@@ -5,8 +5,8 @@
 //! the weight decay notice the factor.
 //!
 //! Without a ball both losses differentiate D at the same points. Their adjoints are then row by row multiples of
-//! each other, and unless a batch norm makes rows meet, one backward sweep serves both: two of the fourteen passes of
-//! a hidden layer of D are saved.
+//! each other, and unless a batch norm makes rows meet, one backward sweep serves both: one of the seven passes through
+//! a hidden layer of D is saved.
 
 use super::potential::{Charges, potential, rows};
 use crate::nn::{Mode, Network};

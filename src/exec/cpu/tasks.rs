@@ -33,6 +33,8 @@ pub(super) enum Task {
     PackMatrix(usize, Gemm),
     PackCharges(usize, Geometry),
     PackConvolution(usize),
+    /// So many chains of a sum.
+    SumChains(usize, usize),
     Step(usize),
 }
 
@@ -43,6 +45,7 @@ impl Task {
             Self::PackMatrix(step, _)
             | Self::PackCharges(step, _)
             | Self::PackConvolution(step)
+            | Self::SumChains(step, _)
             | Self::Step(step) => step,
         }
     }
@@ -112,6 +115,10 @@ pub(super) fn packing(i: usize, step: &Step, lanes: usize) -> Option<(Task, usiz
             let task = (Task::PackCharges(i, geometry), geometry.packed(lanes));
             pairwise::packs(*what, geometry.m).then_some(task)
         }
+        plan::Kernel::Sum { size, .. } => {
+            let chains = rearrange::shared_chains(*size, lanes);
+            (chains > 0).then_some((Task::SumChains(i, chains), chains))
+        }
         _ => None,
     }
 }
@@ -178,6 +185,12 @@ impl Shared<'_> {
                 };
                 let parts = convolution::packing_parts(*what, sizes, lanes);
                 place.work_on(number, parts, |part| self.pack_convolution(step, part));
+            }
+            Task::SumChains(step, chains) => {
+                place.work_on(number, chains.div_ceil(rearrange::CHAINS), |part| {
+                    let first = part * rearrange::CHAINS;
+                    self.sum_chains(step, first..chains.min(first + rearrange::CHAINS));
+                });
             }
             Task::Step(step) => {
                 let step = &self.steps[step];
@@ -251,6 +264,20 @@ impl Shared<'_> {
             }
             .run(),
         }
+    }
+
+    fn sum_chains(&self, step: usize, range: Range<usize>) {
+        let Some(plan::Kernel::Sum { x, size, .. }) = &self.steps[step].kernel else {
+            unreachable!("only sums have chains");
+        };
+        // SAFETY: this only reads operands of its step, and each chunk writes its own sums.
+        let (x, out) = unsafe { (self.whole(*x), self.mine(self.pack, range.clone())) };
+        self.isa.run(rearrange::Chains {
+            size: *size,
+            x,
+            range,
+            out,
+        });
     }
 
     /// A chunk of a step: the kernel, then the pointwise work on its result.
@@ -343,6 +370,10 @@ impl Shared<'_> {
             plan::Kernel::Sum { x, out, size } => self.isa.run(rearrange::Sum {
                 size: *size,
                 x: whole(*x),
+                chains: {
+                    let chains = rearrange::shared_chains(*size, lanes_of(self.isa));
+                    &whole(self.pack)[..chains]
+                },
                 range: range.clone(),
                 out: mine(*out, range),
             }),
