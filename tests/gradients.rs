@@ -5,7 +5,7 @@
 mod support;
 
 use coulomb_gan::exec::check::check_gradient;
-use coulomb_gan::exec::{Backend, Precision};
+use coulomb_gan::exec::{Backend, Precision, Store};
 use coulomb_gan::tape::convolution::Convolution;
 use coulomb_gan::tape::op::Charges;
 use coulomb_gan::tape::{Op, Tape, Var, Window};
@@ -550,4 +550,87 @@ fn gradient_penalty() {
     let penalties = t.square(excess);
     let penalty = t.sum_all(penalties);
     assert_gradient("gradient penalty", &t, penalty, &parameters, [-1.0, 1.0]);
+}
+
+/// `[3, 1]` from `[3, 2, 6, 6]`: a convolution, its transpose, a matrix product, biases, and values used twice.
+fn network_by_rows(t: &mut Tape) -> (Var, Var, Vec<Var>) {
+    let window = Window {
+        stride: [2; 2],
+        padding: [2; 2],
+    };
+    let x = t.input("x", [3, 2, 6, 6]);
+    let shapes = [
+        [4, 2, 5, 5].to_vec(),
+        [1, 4, 1, 1].to_vec(),
+        [4, 2, 5, 5].to_vec(),
+        [5, 72].to_vec(),
+        [5, 1].to_vec(),
+    ];
+    let names = ["w0", "w1", "w2", "w3", "w4"];
+    let w: Vec<Var> = (names.iter().zip(&shapes))
+        .map(|(name, shape)| t.input(name, &shape[..]))
+        .collect();
+    let h = t.conv2d(x, w[0], window);
+    let bias = t.broadcast(w[1], [3, 4, 3, 3]);
+    let h = t.add(h, bias);
+    let h = t.elu(h);
+    let h = t.conv2d_input_grad(h, w[2], window, [6, 6]);
+    let h = t.mul(h, x);
+    let h = t.tanh(h);
+    let h = t.reshape(h, [3, 72]);
+    let h = t.matmul(h, false, w[3], true);
+    let h = t.elu(h);
+    let y = t.matmul(h, false, w[4], false);
+    (x, y, w)
+}
+
+#[test]
+fn one_sweep_by_rows_gives_both_gradients() {
+    let mut t = Tape::new();
+    let (x, y, w) = network_by_rows(&mut t);
+    let r = t.input("r", [3, 1]);
+    assert!(t.rows_stay_apart(y, x));
+    let (dx, dw) = t.grad_by_rows(y, r, x, &w);
+    let weighed = t.mul(r, y);
+    let expected_x = t.grad_of_sum(y, &[x])[0];
+    let expected_w = t.grad_of_sum(weighed, &w);
+    let found = [&[dx], &dw[..]].concat();
+    let expected = [&[expected_x], &expected_w[..]].concat();
+    for (i, (a, b)) in found.iter().zip(&expected).enumerate() {
+        t.output(&format!("found {i}"), *a);
+        t.output(&format!("expected {i}"), *b);
+    }
+    let mut store = Store::new();
+    let mut program = Backend::Reference.compile(&t, &store).unwrap();
+    for node in t.nodes() {
+        if let Op::Input { name } = &node.op {
+            let values = support::uniform(7, name, node.shape.count(), -1.0, 1.0);
+            program.write(name, &values);
+        }
+    }
+    program.run(&mut store).unwrap();
+    for i in 0..found.len() {
+        let [a, b] =
+            ["found", "expected"].map(|which| program.read(&format!("{which} {i}")).unwrap());
+        for (a, b) in a.iter().zip(b) {
+            assert!((a - b).abs() <= 1e-6 * b.abs().max(1.0), "{i}: {a} {b}");
+        }
+        assert!(b.iter().any(|b| b.abs() > 1e-3), "{i}");
+    }
+}
+
+#[test]
+fn rows_that_meet_are_noticed() {
+    let mut t = Tape::new();
+    let x = t.input("x", [3, 4]);
+    let mean = t.sum(x, 0..1);
+    let mean = t.broadcast(mean, [3, 4]);
+    let centred = t.sub(x, mean);
+    assert!(!t.rows_stay_apart(centred, x));
+    let turned = t.matmul(x, true, x, false);
+    assert!(!t.rows_stay_apart(turned, x));
+    let doubled = t.scale(x, 2.0);
+    assert!(t.rows_stay_apart(doubled, x));
+    let other = t.input("other", [3, 4]);
+    assert!(!t.rows_stay_apart(other, x), "nothing to differentiate");
 }

@@ -76,6 +76,10 @@ pub fn all() -> Vec<Row> {
         ([256, 128, 128], false, false),
         ([128, 1600, 512], false, false),
         ([1024, 1024, 1024], false, false),
+        ([1024, 1024, 1024], false, true),
+        // The first layer of the paper's generator for 32 x 32 pictures, and its latents' gradient.
+        ([128, 16, 16384], false, true),
+        ([128, 16384, 16], false, false),
     ] {
         rows.push(matmul(size, ta, tb));
         rows.push(sgemm(size, ta, tb));
@@ -93,8 +97,18 @@ pub fn all() -> Vec<Row> {
         sum("sum over rows of 256x128", [256, 128], 0..1),
         sum("sum of 1 Mi", [1024, 1024], 0..2),
     ]);
-    // The inner layers of the paper's discriminator for 32 x 32 pictures, and its first one.
-    for sizes in [[3, 32, 128], [128, 16, 256], [256, 8, 512]] {
+    // The paper's layers for 32 x 32 and 64 x 64 pictures: colours first, then the inner ones. What is conv2d in a
+    // discriminator is the gradient in a generator, and the other way round.
+    for sizes in [
+        [3, 32, 128],
+        [3, 32, 256],
+        [3, 64, 128],
+        [128, 16, 256],
+        [128, 32, 256],
+        [256, 8, 512],
+        [256, 16, 512],
+        [512, 8, 1024],
+    ] {
         rows.extend(convolutions(sizes));
     }
     for (name, record) in [
@@ -104,7 +118,7 @@ pub fn all() -> Vec<Row> {
         ),
         ("field", field),
     ] {
-        for (n, m) in [(256, 2), (8192, 2), (256, 3072)] {
+        for (n, m) in [(256, 2), (8192, 2), (256, 3072), (256, 12288)] {
             rows.push(pairwise(name, n, m, record));
         }
     }

@@ -3,6 +3,10 @@
 //! One forward pass of `G`, one of `D`; both losses; both gradients at the *old* weights; both Adam updates.
 //! Losses are means as in Eqs. (9) and (10), where the listing of Algorithm 1 sums: with Adam only its ε and
 //! the weight decay notice the factor.
+//!
+//! Without a ball both losses differentiate D at the same points. Their adjoints are then row by row multiples of
+//! each other, and unless a batch norm makes rows meet, one backward sweep serves both: one of the seven passes through
+//! a hidden layer of D is saved.
 
 use super::potential::{Charges, potential, rows};
 use crate::nn::{Mode, Network};
@@ -69,19 +73,41 @@ impl Algorithm1<'_> {
         } else {
             d_x
         };
-        let (loss_d, loss_g) = t.layer("losses", |t| {
+        let (loss_d, loss_g, at_x, at_y) = t.layer("losses", |t| {
             let at_x = half_mean_square(t, d_ax, phi_x, self.scale);
             let at_y = half_mean_square(t, d_y, phi_y, self.scale);
-            let both = t.add(at_x, at_y);
+            let [at_x, at_y] = [at_x, at_y].map(|half| t.scale(half, 0.5));
             let mean = t.mean_all(d_x);
-            (t.scale(both, 0.5), t.scale(mean, -0.5))
+            (t.add(at_x, at_y), t.scale(mean, -0.5), at_x, at_y)
         });
 
         let (w, theta) = (self.discriminator.parameters(), self.generator.parameters());
         let w_vars: Vec<Var> = w.iter().map(|p| p.record(t)).collect();
         let theta_vars: Vec<Var> = theta.iter().map(|p| p.record(t)).collect();
-        let dw = self.gradients(t, loss_d, &w_vars);
-        let dtheta = self.gradients(t, loss_g, &theta_vars);
+        let (dw, dtheta) = if !self.ball && t.rows_stay_apart(d_x, x) {
+            // Both losses look at D(x): one sweep through D serves both. Where D's value weighs the same at all
+            // points, it gives the force on them, which G's gradient goes on from, Eq. (10).
+            let [at_x, at_y] = [at_x, at_y].map(|loss| t.scale(loss, self.loss_scale));
+            let error = t.grad(at_x, &[d_x])[0];
+            let (force, at_x) = t.grad_by_rows(d_x, error, x, &w_vars);
+            let at_y = t.grad(at_y, &w_vars);
+            let dw = at_x.into_iter().zip(at_y).map(|(x, y)| t.add(x, y));
+            let dw: Vec<Var> = dw.collect();
+            let force = t.stop_gradient(force);
+            let work = t.mul(force, x);
+            let loss_g = t.scale(work, -0.5 * self.loss_scale / batch as f64);
+            (dw, t.grad_of_sum(loss_g, &theta_vars))
+        } else {
+            let [loss_d, loss_g] = [loss_d, loss_g].map(|loss| t.scale(loss, self.loss_scale));
+            (t.grad(loss_d, &w_vars), t.grad(loss_g, &theta_vars))
+        };
+        let mut unscaled = |gradients: Vec<Var>| -> Vec<Var> {
+            let gradients = gradients.into_iter();
+            gradients
+                .map(|g| t.scale(g, 1.0 / self.loss_scale))
+                .collect()
+        };
+        let (dw, dtheta) = (unscaled(dw), unscaled(dtheta));
         self.adam_d.record(t, &w, &dw);
         let new_theta = self.adam_g.record(t, &theta, &dtheta);
         if let Some(beta) = self.average {
@@ -97,15 +123,6 @@ impl Algorithm1<'_> {
         let loss_g = t.scale(loss_g, 1.0 / self.scale);
         t.output("loss_d", loss_d);
         t.output("loss_g", loss_g);
-    }
-
-    /// `∂loss/∂parameters`, by way of `loss_scale` times as much.
-    fn gradients(&self, t: &mut Tape, loss: Var, parameters: &[Var]) -> Vec<Var> {
-        let scaled = t.scale(loss, self.loss_scale);
-        let gradients = t.grad(scaled, parameters).into_iter();
-        gradients
-            .map(|g| t.scale(g, 1.0 / self.loss_scale))
-            .collect()
     }
 
     /// Where `D` learns: at the samples, or with the ball at a normal deviate around each.

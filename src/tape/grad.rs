@@ -30,6 +30,19 @@ impl Tape {
     #[track_caller]
     pub fn grad_of_sum(&mut self, y: Var, wrt: &[Var]) -> Vec<Var> {
         let active = self.depends_on(y, wrt);
+        self.sweep(y, wrt, &active, |t, v, dy| t.pull_back(v, dy, &active))
+    }
+
+    /// Walks backwards from `y`, whose elements all have the adjoint 1; `pull_back` says what a value hands to its
+    /// operands. Returns the adjoints of `wrt`.
+    #[track_caller]
+    pub(super) fn sweep(
+        &mut self,
+        y: Var,
+        wrt: &[Var],
+        active: &[bool],
+        pull_back: impl Fn(&mut Self, Var, Var) -> Vec<(Var, Var)>,
+    ) -> Vec<Var> {
         let mut adjoints = HashMap::new();
         let shape = self.shape(y).clone();
         adjoints.insert(y, self.constant(1.0, shape));
@@ -38,7 +51,7 @@ impl Tape {
                 let outer = std::mem::take(&mut self.layer);
                 let layer = &self.nodes[v.0].layer;
                 self.layer = format!("d {layer}").trim_end().to_owned();
-                for (x, dx) in self.pull_back(v, dy, &active) {
+                for (x, dx) in pull_back(self, v, dy) {
                     let sum = match adjoints.get(&x) {
                         Some(&other) => self.add(other, dx),
                         None => dx,
@@ -58,7 +71,7 @@ impl Tape {
     }
 
     /// Which values up to `y` depend on `wrt` in a way that a gradient sees.
-    fn depends_on(&self, y: Var, wrt: &[Var]) -> Vec<bool> {
+    pub(super) fn depends_on(&self, y: Var, wrt: &[Var]) -> Vec<bool> {
         let mut active = vec![false; y.0 + 1];
         for v in 0..=y.0 {
             let seen = match &self.nodes[v].op {
@@ -75,7 +88,7 @@ impl Tape {
 
     /// The rules: what the adjoint `dy` of `y` hands to each active operand of `y`.
     #[track_caller]
-    fn pull_back(&mut self, y: Var, dy: Var, active: &[bool]) -> Vec<(Var, Var)> {
+    pub(super) fn pull_back(&mut self, y: Var, dy: Var, active: &[bool]) -> Vec<(Var, Var)> {
         let t = self;
         let on = |x: Var| active[x.0];
         match t.node(y).op.clone() {

@@ -16,7 +16,7 @@
 //! ```
 //!
 //! Reading order: [`op`] (what can be recorded, with formulas), `record` and `functions` (the functions that record),
-//! [`grad`] (the whole calculus on one page), [`plan`] (how a tape becomes a short list of fused steps).
+//! [`grad`] (the whole calculus on one page; `rows` asks two questions in one sweep), [`plan`] (how a tape becomes a short list of fused steps).
 //!
 //! Adding a primitive touches four places: its line in [`op`], its rule in [`grad`], its kernels in
 //! [`crate::exec`], its case in `tests/primitives.rs`.
@@ -28,6 +28,7 @@ pub mod grad;
 pub mod op;
 pub mod plan;
 mod record;
+mod rows;
 
 use crate::numbers::Shape;
 pub use convolution::Window;

@@ -48,12 +48,12 @@ impl Cut {
     pub fn new(step: &Step, lanes: usize) -> Self {
         match &step.kernel {
             Some(Kernel::Convolution { what, sizes, .. }) => convolution::cut(*what, sizes, lanes),
-            _ => Self::in_ranges(step, lanes),
+            _ => Self::in_ranges(step),
         }
     }
 
     /// One row, cut by what its elements cost.
-    fn in_ranges(step: &Step, lanes: usize) -> Self {
+    fn in_ranges(step: &Step) -> Self {
         let instructions = step.pointwise.as_ref().map_or(0, |p| p.instructions.len());
         // Into multiples of how many elements, how many there are, and about how many operations each costs (a
         // pointwise operation also moves its number through the cache: 16).
@@ -63,7 +63,7 @@ impl Cut {
             }
             Some(Kernel::Matmul { ta, tb, size, .. }) => {
                 let gemm = Gemm::new(*ta, *tb, *size);
-                (gemm.chunk_rows(lanes) * gemm.n, gemm.m * gemm.n, 2 * gemm.k)
+                (gemm.chunk_rows() * gemm.n, gemm.m * gemm.n, 2 * gemm.k)
             }
             // Sixteen columns are a register or two; row sums are whole by themselves.
             Some(Kernel::Sum {
@@ -78,7 +78,8 @@ impl Cut {
                 let [points, real, generated, m] = *size;
                 let width = pairwise::width(*what, m);
                 let pair = (3 * m + 8).div_ceil(width);
-                (4 * width, points * width, (real + generated) * pair)
+                let unit = pairwise::points(*what, m) * width;
+                (unit, points * width, (real + generated) * pair)
             }
         };
         let (unit, cost) = (unit.max(1), cost.max(1) + 16 * instructions);

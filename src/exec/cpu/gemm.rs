@@ -1,26 +1,32 @@
 //! Matrix products `C = A B`.
 //!
-//! Small and medium right factors (up to [`RESIDENT`] numbers, which fit the second-level cache) go through
-//! our own kernel: tiles of `C` of 4 rows by up to 4 registers (`tile`). `A` is read in place, transposed or
-//! not; `B` is read in place if its rows are whole registers, else from a packed copy whose panels are.
+//! Tiles of `C` of 4 or 6 rows by up to 4 registers (`tile`). `A` is read in place, transposed or not; `B` is read
+//! in place if its rows are whole registers and all of it fits the second-level cache, else from a packed copy: panels
+//! of a register's width, which all threads share.
 //!
-//! Larger ones go to the `matrixmultiply` crate, which blocks for all cache levels (and allocates its packing
-//! buffers at each call).
+//! A chunk is some rows of `C`. With a large `B` the sums are cut into blocks of [`TERMS`], so that the part of `A`
+//! that belongs to a chunk and a block stays in the second-level cache while all of `C`'s columns pass by, and the
+//! chunk has several tiles' rows, which share each panel while it is in the cache too.
 //!
-//! The result does not depend on the number of threads: in our kernel every element of `C` is one chain of
-//! multiply-adds over `k`, in order, in whatever tile it lies; the library is called for chunks of rows that are
-//! the same for any number of threads.
-
-#![expect(unsafe_code, reason = "matrixmultiply takes pointers")]
+//! The result does not depend on the number of threads: every element of `C` is one chain of multiply-adds over
+//! `k`, in order, in whatever tile and block it lies.
 
 use super::lanes::{Kernel, Lanes};
+use super::rearrange::transpose_rows;
 use super::tile::Tile;
 
-/// Right factors of up to this many numbers (512 KiB) are handled by our own kernel.
+/// Right factors of up to this many numbers (512 KiB) stay in the second-level cache.
 const RESIDENT: usize = 128 * 1024;
+
+/// Terms of a block.
+const TERMS: usize = 512;
 
 /// Rows of a tile.
 const TILE_ROWS: usize = 4;
+
+/// Rows of a tile, and tiles of a chunk, where the right factor is larger.
+const LARGE_ROWS: usize = 6;
+const LARGE_TILES: usize = 4;
 
 /// The geometry of a product: `C` is `[m, n]`, the sum runs over `k`.
 #[derive(Debug, Clone, Copy)]
@@ -37,12 +43,10 @@ pub(super) struct Gemm {
 /// How the right factor is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Right {
-    /// In place, by our kernel.
+    /// In place.
     InPlace,
-    /// From a packed copy of so many numbers, by our kernel.
+    /// From a packed copy of so many numbers.
     Packed(usize),
-    /// In place, by `matrixmultiply`.
-    Library,
 }
 
 impl Gemm {
@@ -51,19 +55,22 @@ impl Gemm {
         Self { m, k, n, ta, tb }
     }
 
-    /// The least number of rows to compute in one go: a tile's, or what repays the library's packing of `B`.
-    pub fn chunk_rows(&self, lanes: usize) -> usize {
-        match self.right(lanes) {
-            Right::Library => 128,
-            _ => TILE_ROWS,
+    /// Whether the right factor leaves the second-level cache.
+    fn is_large(&self) -> bool {
+        self.k * self.n > RESIDENT
+    }
+
+    /// The least number of rows to compute in one go: a tile's, or what repays walking through all of `B`.
+    pub fn chunk_rows(&self) -> usize {
+        match self.is_large() {
+            true => LARGE_ROWS * LARGE_TILES,
+            false => TILE_ROWS,
         }
     }
 
     /// How `B` is read on a machine with `lanes` numbers per register.
     pub fn right(&self, lanes: usize) -> Right {
-        if self.k * self.n > RESIDENT {
-            Right::Library
-        } else if self.tb || !self.n.is_multiple_of(lanes) {
+        if self.tb || self.is_large() || !self.n.is_multiple_of(lanes) {
             Right::Packed(self.k * self.n.next_multiple_of(lanes))
         } else {
             Right::InPlace
@@ -93,25 +100,12 @@ impl Kernel for Pack<'_> {
                 panel.fill(0.0);
             }
             if tb {
-                transpose_into(&self.b[columns.start * k..columns.end * k], k, panel, L::N);
+                let b = &self.b[columns.start * k..columns.end * k];
+                transpose_rows::<L>(b, k, [columns.len(), k], panel, L::N);
             } else {
                 for (row, b) in panel.chunks_exact_mut(L::N).zip(self.b.chunks_exact(n)) {
                     row[..columns.len()].copy_from_slice(&b[columns.clone()]);
                 }
-            }
-        }
-    }
-}
-
-/// Writes rows of `x` as columns of `out`, whose rows are `stride` long, in blocks that stay in the cache.
-#[inline(always)]
-fn transpose_into(x: &[f32], cols: usize, out: &mut [f32], stride: usize) {
-    const BLOCK: usize = 16;
-    for start in (0..cols).step_by(BLOCK) {
-        let end = cols.min(start + BLOCK);
-        for (i, row) in x.chunks_exact(cols).enumerate() {
-            for (l, &value) in row[start..end].iter().enumerate() {
-                out[(start + l) * stride + i] = value;
             }
         }
     }
@@ -135,7 +129,7 @@ impl Kernel for Rows<'_> {
     type Output = ();
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Gemm { m, k, n, ta, tb } = self.gemm;
+        let Gemm { m, k, n, ta, .. } = self.gemm;
         assert_eq!(self.out.len(), self.rows.len() * n);
         if self.rows.is_empty() || n == 0 {
             return;
@@ -144,72 +138,51 @@ impl Kernel for Rows<'_> {
             return self.out.fill(0.0);
         }
         assert!(self.rows.end <= m && self.a.len() == m * k);
-        if self.right == Right::Library {
-            assert_eq!(self.b.len(), k * n);
-            let (row_a, col_a) = if ta { (1, m) } else { (k, 1) };
-            let (row_b, col_b) = if tb { (1, k) } else { (n, 1) };
-            let a = &self.a[self.rows.start * row_a..];
-            // SAFETY: with these strides the call reads rows `self.rows` of `A` and all of `B`, whose sizes
-            // were asserted above, and writes `self.rows.len()` rows of `n` to `out`, asserted above.
-            unsafe {
-                matrixmultiply::sgemm(
-                    self.rows.len(),
-                    k,
-                    n,
-                    1.0,
-                    a.as_ptr(),
-                    row_a as isize,
-                    col_a as isize,
-                    self.b.as_ptr(),
-                    row_b as isize,
-                    col_b as isize,
-                    0.0,
-                    self.out.as_mut_ptr(),
-                    n as isize,
-                    1,
-                );
-            }
-            return;
-        }
         let (a_row, a_step) = if ta { (1, m) } else { (k, 1) };
-        let mut column = 0;
-        while column < n {
-            let registers = (n - column) / L::N;
-            let width = match registers {
-                4.. if L::MANY_REGISTERS => 4,
-                2.. => 2,
-                _ => 1,
-            };
-            for row in self.rows.clone().step_by(TILE_ROWS) {
-                let tile = Tile {
-                    k,
-                    a: &self.a[row * a_row..],
-                    a_row,
-                    a_step,
-                    b: self.b,
-                    b_start: if self.right == Right::InPlace {
-                        column
-                    } else {
-                        column * k
-                    },
-                    b_panel: if self.right == Right::InPlace {
-                        L::N
-                    } else {
-                        L::N * k
-                    },
-                    b_step: if self.right == Right::InPlace {
-                        n
-                    } else {
-                        L::N
-                    },
-                    out: &mut self.out[(row - self.rows.start) * n + column..],
-                    out_row: n,
-                    columns: (n - column).min(width * L::N),
-                    go_on: false,
+        // From one register of columns to the next, and from one term to the next.
+        let (b_panel, b_step) = match self.right {
+            Right::InPlace => (L::N, n),
+            Right::Packed(_) => (L::N * k, L::N),
+        };
+        let (terms, tile_rows) = match self.gemm.is_large() {
+            true => (TERMS, LARGE_ROWS),
+            false => (k, TILE_ROWS),
+        };
+        for term in (0..k).step_by(terms) {
+            let mut column = 0;
+            while column < n {
+                let registers = (n - column) / L::N;
+                let width = match registers {
+                    4.. if L::MANY_REGISTERS => 4,
+                    2.. => 2,
+                    _ => 1,
                 };
-                tile.run::<L>(TILE_ROWS.min(self.rows.end - row), width);
+                let mut row = self.rows.start;
+                while row < self.rows.end {
+                    let high = match self.rows.end - row {
+                        rest if rest >= tile_rows => tile_rows,
+                        4.. => 4,
+                        rest => rest,
+                    };
+                    let tile = Tile {
+                        k: terms.min(k - term),
+                        a: &self.a[row * a_row + term * a_step..],
+                        a_row,
+                        a_step,
+                        b: self.b,
+                        b_start: column / L::N * b_panel + term * b_step,
+                        b_panel,
+                        b_step,
+                        out: &mut self.out[(row - self.rows.start) * n + column..],
+                        out_row: n,
+                        columns: (n - column).min(width * L::N),
+                        go_on: term > 0,
+                    };
+                    tile.run::<L>(high, width);
+                    row += high;
+                }
+                column += width * L::N;
             }
-            column += width * L::N;
         }
     }
 }

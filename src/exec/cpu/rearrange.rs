@@ -5,11 +5,51 @@ use super::lanes::{Kernel, Lanes};
 /// Partial sums are closed after so many terms: the rounding error grows with the number of terms in a chain.
 const CHAIN: usize = 256;
 
+/// Chains that a thread takes at a time where all of them share the chains of long rows.
+pub(super) const CHAINS: usize = 16;
+
+/// Chains of all rows of a sum, if its rows are contiguous and so few and long that threads had better share them;
+/// else 0.
+pub(super) fn shared_chains([outer, reduced, inner]: [usize; 3], lanes: usize) -> usize {
+    let chains = reduced.div_ceil(CHAIN * lanes);
+    match inner == 1 && outer < CHAINS && chains > CHAINS {
+        true => outer * chains,
+        false => 0,
+    }
+}
+
+/// The sums of some chains of contiguous rows.
+pub(super) struct Chains<'a> {
+    /// `[outer, reduced, 1]`.
+    pub size: [usize; 3],
+    pub x: &'a [f32],
+    /// Which of [`shared_chains`].
+    pub range: std::ops::Range<usize>,
+    /// Room for exactly these.
+    pub out: &'a mut [f32],
+}
+
+impl Kernel for Chains<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let [_, reduced, _] = self.size;
+        let per_row = reduced.div_ceil(CHAIN * L::N);
+        for (chain, out) in self.range.zip(self.out) {
+            let row = &self.x[chain / per_row * reduced..][..reduced];
+            let first = chain % per_row * CHAIN * L::N;
+            *out = sum_chain::<L>(&row[first..reduced.min(first + CHAIN * L::N)]);
+        }
+    }
+}
+
 /// Elements of a sum `y[o, i] = Σ_r x[o, r, i]`.
 pub(super) struct Sum<'a> {
     /// `[outer, reduced, inner]`.
     pub size: [usize; 3],
     pub x: &'a [f32],
+    /// The sums of all [`shared_chains`], if there are any.
+    pub chains: &'a [f32],
     /// The elements to compute, counted through `[outer, inner]`.
     pub range: std::ops::Range<usize>,
     /// Room for exactly these.
@@ -20,7 +60,14 @@ impl Kernel for Sum<'_> {
     type Output = ();
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let [_, reduced, inner] = self.size;
+        let [outer, reduced, inner] = self.size;
+        if !self.chains.is_empty() {
+            let rows = self.chains.chunks_exact(self.chains.len() / outer);
+            for (out, row) in self.out.iter_mut().zip(rows.skip(self.range.start)) {
+                *out = row.iter().fold(0.0, |total, chain| total + chain);
+            }
+            return;
+        }
         let mut element = self.range.start;
         let mut out = self.out;
         while !out.is_empty() {
@@ -43,15 +90,18 @@ impl Kernel for Sum<'_> {
 /// The sum of a contiguous row, a register of partial sums at a time.
 #[inline(always)]
 fn sum_row<L: Lanes>(x: &[f32]) -> f32 {
-    let mut total = 0.0;
-    for chain in x.chunks(CHAIN * L::N) {
-        let mut sums = L::splat(0.0);
-        for x in chain.chunks(L::N) {
-            sums = sums.add(L::load_partial(x));
-        }
-        total += sums.sum();
+    let chains = x.chunks(CHAIN * L::N);
+    chains.fold(0.0, |total, chain| total + sum_chain::<L>(chain))
+}
+
+/// The sum of at most a chain's numbers for each lane.
+#[inline(always)]
+fn sum_chain<L: Lanes>(x: &[f32]) -> f32 {
+    let mut sums = L::splat(0.0);
+    for x in x.chunks(L::N) {
+        sums = sums.add(L::load_partial(x));
     }
-    total
+    sums.sum()
 }
 
 /// The sums of neighbouring columns `first..first + out.len()` of rows of `stride`.
@@ -99,5 +149,34 @@ pub(super) fn transpose(
 ) {
     for (element, out) in range.zip(out) {
         *out = x[element % rows * cols + element / rows];
+    }
+}
+
+/// Writes the rows of `x`, `x_row` apart and `cols` long, as columns of `out`, whose rows are `out_row` apart.
+#[inline(always)]
+pub(super) fn transpose_rows<L: Lanes>(
+    x: &[f32],
+    x_row: usize,
+    [rows, cols]: [usize; 2],
+    out: &mut [f32],
+    out_row: usize,
+) {
+    for first in (0..rows).step_by(L::N) {
+        for start in (0..cols).step_by(L::N) {
+            let (x, out) = (
+                &x[first * x_row + start..],
+                &mut out[start * out_row + first..],
+            );
+            let (height, width) = (L::N.min(rows - first), L::N.min(cols - start));
+            if height == L::N && width == L::N {
+                L::transpose(x, x_row, out, out_row);
+                continue;
+            }
+            for i in 0..height {
+                for (j, x) in x[i * x_row..][..width].iter().enumerate() {
+                    out[j * out_row + i] = *x;
+                }
+            }
+        }
     }
 }

@@ -14,7 +14,7 @@
 use std::ops::Range;
 
 use super::convolution::{
-    self, Filters, Need, PackAnswers, PackFilters, Product, Products, Scratch,
+    self, Filters, Need, PackAnswers, PackFilters, Product, Products, Scatter, Scratch,
 };
 use super::crew::Place;
 use super::cut::{Chunk, Cut};
@@ -33,6 +33,8 @@ pub(super) enum Task {
     PackMatrix(usize, Gemm),
     PackCharges(usize, Geometry),
     PackConvolution(usize),
+    /// So many chains of a sum.
+    SumChains(usize, usize),
     Step(usize),
 }
 
@@ -43,6 +45,7 @@ impl Task {
             Self::PackMatrix(step, _)
             | Self::PackCharges(step, _)
             | Self::PackConvolution(step)
+            | Self::SumChains(step, _)
             | Self::Step(step) => step,
         }
     }
@@ -53,6 +56,7 @@ impl Task {
 pub(super) struct Workspace {
     registers: Buffer,
     convolution: Scratch,
+    pairwise: Buffer,
 }
 
 impl Workspace {
@@ -66,7 +70,14 @@ impl Workspace {
             }
             _ => None,
         });
+        let pairwise = steps.iter().filter_map(|step| match &step.kernel {
+            Some(plan::Kernel::Pairwise { what, size, .. }) => {
+                Some(pairwise::scratch(*what, &geometry_of(*size)))
+            }
+            _ => None,
+        });
         Self {
+            pairwise: Buffer::filled(pairwise.max().unwrap_or(0), f32::NAN),
             registers: Buffer::filled(registers, 0.0),
             convolution: needs.fold(Need::default(), Need::max).allocate(),
         }
@@ -99,9 +110,14 @@ pub(super) fn packing(i: usize, step: &Step, lanes: usize) -> Option<(Task, usiz
             let count = convolution::packed(*what, sizes, lanes);
             (count > 0).then_some((Task::PackConvolution(i), count))
         }
-        plan::Kernel::Pairwise { size, .. } => {
+        plan::Kernel::Pairwise { what, size, .. } => {
             let geometry = geometry_of(*size);
-            Some((Task::PackCharges(i, geometry), geometry.packed(lanes)))
+            let task = (Task::PackCharges(i, geometry), geometry.packed(lanes));
+            pairwise::packs(*what, geometry.m).then_some(task)
+        }
+        plan::Kernel::Sum { size, .. } => {
+            let chains = rearrange::shared_chains(*size, lanes);
+            (chains > 0).then_some((Task::SumChains(i, chains), chains))
         }
         _ => None,
     }
@@ -169,6 +185,12 @@ impl Shared<'_> {
                 };
                 let parts = convolution::packing_parts(*what, sizes, lanes);
                 place.work_on(number, parts, |part| self.pack_convolution(step, part));
+            }
+            Task::SumChains(step, chains) => {
+                place.work_on(number, chains.div_ceil(rearrange::CHAINS), |part| {
+                    let first = part * rearrange::CHAINS;
+                    self.sum_chains(step, first..chains.min(first + rearrange::CHAINS));
+                });
             }
             Task::Step(step) => {
                 let step = &self.steps[step];
@@ -244,10 +266,24 @@ impl Shared<'_> {
         }
     }
 
+    fn sum_chains(&self, step: usize, range: Range<usize>) {
+        let Some(plan::Kernel::Sum { x, size, .. }) = &self.steps[step].kernel else {
+            unreachable!("only sums have chains");
+        };
+        // SAFETY: this only reads operands of its step, and each chunk writes its own sums.
+        let (x, out) = unsafe { (self.whole(*x), self.mine(self.pack, range.clone())) };
+        self.isa.run(rearrange::Chains {
+            size: *size,
+            x,
+            range,
+            out,
+        });
+    }
+
     /// A chunk of a step: the kernel, then the pointwise work on its result.
     fn step(&self, step: &Step, cut: &Cut, chunk: &Chunk, workspace: &mut Workspace) {
         if let Some(kernel) = &step.kernel {
-            self.kernel(kernel, cut, chunk, &mut workspace.convolution);
+            self.kernel(kernel, cut, chunk, workspace);
         }
         if let Some(program) = &step.pointwise {
             self.isa.run(pointwise::Run {
@@ -260,7 +296,7 @@ impl Shared<'_> {
     }
 
     /// A chunk of a kernel's result.
-    fn kernel(&self, kernel: &plan::Kernel, cut: &Cut, chunk: &Chunk, scratch: &mut Scratch) {
+    fn kernel(&self, kernel: &plan::Kernel, cut: &Cut, chunk: &Chunk, workspace: &mut Workspace) {
         // What a chunk of a result of one row is.
         let range = cut.piece(chunk, 0);
         // SAFETY: a kernel's operands, and the packing buffer after packing, are not written by its step (module
@@ -296,9 +332,9 @@ impl Shared<'_> {
             plan::Kernel::Convolution {
                 what,
                 a,
+                b,
                 out,
                 sizes,
-                ..
             } => {
                 let piece = |outer| mine(*out, cut.piece(chunk, outer));
                 let (operand, packed) = (whole(*a), whole(self.pack));
@@ -308,15 +344,25 @@ impl Shared<'_> {
                         x: operand,
                         packed,
                         chunk,
-                        scratch,
+                        scratch: &mut workspace.convolution,
                         piece,
                     }),
+                    _ if convolution::scatters(*what, sizes, lanes_of(self.isa)) => {
+                        self.isa.run(Scatter {
+                            c: *sizes,
+                            y: operand,
+                            w: whole(*b),
+                            chunk,
+                            scratch: &mut workspace.convolution,
+                            piece,
+                        });
+                    }
                     _ => self.isa.run(Products {
                         product: Product::new(*what, sizes),
                         source: operand,
                         packed,
                         chunk,
-                        scratch,
+                        scratch: &mut workspace.convolution,
                         piece,
                     }),
                 }
@@ -324,6 +370,10 @@ impl Shared<'_> {
             plan::Kernel::Sum { x, out, size } => self.isa.run(rearrange::Sum {
                 size: *size,
                 x: whole(*x),
+                chains: {
+                    let chains = rearrange::shared_chains(*size, lanes_of(self.isa));
+                    &whole(self.pack)[..chains]
+                },
                 range: range.clone(),
                 out: mine(*out, range),
             }),
@@ -354,7 +404,12 @@ impl Shared<'_> {
                         Pairwise::Curvature(v) => whole(*v),
                         _ => &[],
                     },
-                    packed: &whole(self.pack)[..geometry.packed(lanes_of(self.isa))],
+                    charges: [whole(charges[2]), whole(charges[3])],
+                    packed: match pairwise::packs(*what, geometry.m) {
+                        true => &whole(self.pack)[..geometry.packed(lanes_of(self.isa))],
+                        false => &[],
+                    },
+                    scratch: &mut workspace.pairwise,
                     range: range.start / width..range.end / width,
                     out: mine(*out, range),
                 });

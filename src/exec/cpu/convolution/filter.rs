@@ -9,6 +9,7 @@ use super::stage::{Positions, Stage};
 use super::{Block, CHUNKS, Left, Need, PANEL, Scratch, TERMS};
 use crate::exec::cpu::cut::{Chunk, Cut};
 use crate::exec::cpu::lanes::{Kernel, Lanes};
+use crate::exec::cpu::rearrange::transpose_rows;
 use crate::exec::view::View;
 use crate::tape::convolution::Convolution;
 
@@ -85,16 +86,7 @@ impl Kernel for PackAnswers<'_> {
         let (panel, picture) = (self.part / self.c.batch, self.part % self.c.batch);
         let filters = panel * width..self.c.filters.min((panel + 1) * width);
         let y = &self.y[(picture * self.c.filters + filters.start) * positions..];
-        // Tiles that stay in the cache: a line of positions of each filter.
-        for first in (0..positions).step_by(16) {
-            let last = positions.min(first + 16);
-            for filter in 0..filters.len() {
-                let y = &y[filter * positions..][first..last];
-                for (position, y) in (first..last).zip(y) {
-                    self.out[position * width + filter] = *y;
-                }
-            }
-        }
+        transpose_rows::<L>(y, positions, [filters.len(), positions], self.out, width);
         for row in self.out.chunks_exact_mut(width) {
             row[filters.len()..].fill(0.0);
         }
@@ -150,6 +142,7 @@ impl<'a, F: FnMut(usize) -> &'a mut [f32]> Kernel for Filters<'a, F> {
                 left: Left::Rows { row: terms },
                 b: &packed[before * width..],
                 panel,
+                b_step: width,
                 sums,
                 go_on: before > 0,
             }

@@ -12,6 +12,7 @@
 //!    every `s`-th tap: its positions fall into `s × s` classes, and each is a dense product with the taps that
 //!    reach it, so that no zero is ever multiplied.
 //! 4. `filter` computes gradients of filters, where the sums run over positions.
+//! 5. `scatter` computes pictures of few channels the other way round: nothing is gathered, products are spread.
 //!
 //! Sums go on from block to block in a small array of results, in an order that depends on nothing but the
 //! sizes; at the end of a chunk it is written out, and the step's pointwise work (bias, activation) runs on it
@@ -19,6 +20,7 @@
 
 mod filter;
 mod product;
+mod scatter;
 mod stage;
 
 use std::ops::Range;
@@ -32,12 +34,13 @@ use crate::tape::plan::Contraction;
 
 pub(super) use filter::{Filters, PackAnswers};
 pub(super) use product::{PackFilters, Product, Products};
+pub(super) use scatter::Scatter;
 
 /// Positions that are worked on together.
 const COLUMNS: usize = 128;
 
 /// Terms of a block of sums, about.
-const TERMS: usize = 128;
+const TERMS: usize = 192;
 
 /// Rows of a tile: with the four registers of a row that makes 24 sums, which hide the latency of
 /// multiply-adds, four registers of the right factor, and one broadcast number.
@@ -89,10 +92,16 @@ impl Need {
     }
 }
 
+/// Whether pictures are spread rather than gathered, see `scatter`.
+pub(super) fn scatters(what: Contraction, c: &Convolution, lanes: usize) -> bool {
+    what == Contraction::Picture && scatter::suits(c, lanes)
+}
+
 /// How the result of `what` is cut: pictures (filters) and channels of each.
 pub(super) fn cut(what: Contraction, c: &Convolution, lanes: usize) -> Cut {
     match what {
         Contraction::Filter => filter::cut(c, lanes),
+        _ if scatters(what, c, lanes) => scatter::cut(c),
         _ => Product::new(what, c).cut(),
     }
 }
@@ -101,6 +110,7 @@ pub(super) fn cut(what: Contraction, c: &Convolution, lanes: usize) -> Cut {
 pub(super) fn need(what: Contraction, c: &Convolution, lanes: usize) -> Need {
     match what {
         Contraction::Filter => filter::need(c, lanes),
+        _ if scatters(what, c, lanes) => scatter::need(c, lanes),
         _ => Product::new(what, c).need(lanes),
     }
 }
@@ -109,6 +119,7 @@ pub(super) fn need(what: Contraction, c: &Convolution, lanes: usize) -> Need {
 pub(super) fn packed(what: Contraction, c: &Convolution, lanes: usize) -> usize {
     match what {
         Contraction::Filter => filter::packed(c, lanes),
+        _ if scatters(what, c, lanes) => 0,
         _ => Product::new(what, c).packed(),
     }
 }
@@ -135,7 +146,7 @@ pub(super) fn packing_part(
 }
 
 /// The product of a left factor, whose rows are `row` and whose terms are `step` apart, with panels of a right
-/// factor, each of `k` rows of `PANEL` registers and `panel` numbers from the next.
+/// factor, each of `k` rows of `PANEL` registers, `panel` numbers from the next.
 struct Block<'a> {
     rows: usize,
     columns: usize,
@@ -144,6 +155,8 @@ struct Block<'a> {
     left: Left,
     b: &'a [f32],
     panel: usize,
+    /// From one row of a panel to the next.
+    b_step: usize,
     sums: &'a mut [f32],
     /// Whether the sums go on from what they are.
     go_on: bool,
@@ -156,6 +169,8 @@ enum Left {
     Groups { group: usize },
     /// Row after row.
     Rows { row: usize },
+    /// Term after term, the rows of each being neighbours.
+    Terms { term: usize },
 }
 
 impl Block<'_> {
@@ -187,6 +202,7 @@ impl Block<'_> {
                         let (start, a_row, a_step) = match self.left {
                             Left::Groups { group } => (row / ROWS * group + done, 1, ROWS),
                             Left::Rows { row: next } => ((row + done) * next, next, 1),
+                            Left::Terms { term } => (row + done, 1, term),
                         };
                         let out = (row + done) * stride + first + register * L::N;
                         let tile = Tile {
@@ -197,7 +213,7 @@ impl Block<'_> {
                             b: self.b,
                             b_start: panel * self.panel + register * L::N,
                             b_panel: L::N,
-                            b_step: width,
+                            b_step: self.b_step,
                             out: &mut self.sums[out..],
                             out_row: stride,
                             columns: wide * L::N,

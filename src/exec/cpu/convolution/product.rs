@@ -13,6 +13,12 @@ use crate::tape::plan::Contraction;
 /// More rows than this are cut into blocks: their sums must stay in the second-level cache.
 const MOST_ROWS: usize = 87 * ROWS;
 
+/// Fewer rows than this would not repay the gathering of their right factor.
+const LEAST_ROWS: usize = 16 * ROWS;
+
+/// More packed filters than this fit no cache: each chunk reads its share from memory.
+const CACHED: usize = 4 << 20;
+
 /// The product that makes answers, or pictures.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::exec::cpu) struct Product {
@@ -75,38 +81,45 @@ impl Product {
         (TERMS / class.view.tap_count().max(1)).clamp(1, self.depth().max(1))
     }
 
-    /// Room for the packed filters.
-    pub fn packed(&self) -> usize {
+    /// Numbers of the packed filters for a group of rows: one class after the other.
+    fn group(&self) -> usize {
         let terms: usize = self.classes().map(|class| self.terms(&class)).sum();
-        terms * self.groups() * ROWS
+        terms * ROWS
     }
 
-    /// A part is a group of rows of a class.
+    /// Room for the packed filters.
+    pub fn packed(&self) -> usize {
+        self.group() * self.groups()
+    }
+
+    /// A part is a group of rows.
     pub fn packing_parts(&self) -> usize {
-        self.classes().count() * self.groups()
+        self.groups()
     }
 
     /// Where part `i` lies.
     pub fn packing_part(&self, i: usize) -> Range<usize> {
-        let (class, group) = (i / self.groups(), i % self.groups());
-        let mut sizes = self.classes().map(|class| self.terms(&class) * ROWS);
-        let before: usize = sizes.by_ref().take(class).sum();
-        let size = sizes.next().unwrap_or(0);
-        let start = before * self.groups() + group * size;
-        start..start + size
+        i * self.group()..(i + 1) * self.group()
     }
 
     pub fn cut(&self) -> Cut {
         let positions = self.classes().map(|class| class.view.position_count());
         let positions = positions.max().unwrap_or(0).max(1);
-        let blocks = self.rows().div_ceil(MOST_ROWS);
-        let inner_block = self.groups().div_ceil(blocks) * ROWS;
-        let pictures = (COLUMNS / positions).max(1);
+        let batch = self.c.batch.max(1);
+        let pictures = (COLUMNS / positions).clamp(1, batch);
+        // Every chunk reads its filters once. If they come from memory, few pictures are rather cut into blocks of
+        // rows than into chunks of fewer pictures.
+        let wanted = match self.packed() > CACHED {
+            true => CHUNKS.div_ceil(batch.div_ceil(pictures)),
+            false => 1,
+        };
+        let most = self.rows().div_ceil(MOST_ROWS);
+        let blocks = wanted.min(self.rows() / LEAST_ROWS).max(most).max(1);
         Cut {
             outer: self.c.batch,
-            outer_block: pictures.min(self.c.batch.div_ceil(CHUNKS).max(1)),
+            outer_block: pictures.min(batch.div_ceil(CHUNKS.div_ceil(blocks))),
             inner: self.rows(),
-            inner_block,
+            inner_block: self.groups().div_ceil(blocks).max(1) * ROWS,
             unit: self.size().iter().product(),
         }
     }
@@ -131,7 +144,7 @@ impl Product {
     }
 }
 
-/// Packs one part of the filters: term after term, the numbers of a group of rows side by side.
+/// Packs one part of the filters: class after class, term after term, the numbers of a group of rows side by side.
 pub(in crate::exec::cpu) struct PackFilters<'a> {
     pub product: Product,
     pub w: &'a [f32],
@@ -141,27 +154,34 @@ pub(in crate::exec::cpu) struct PackFilters<'a> {
 }
 
 impl PackFilters<'_> {
+    /// Walks through the filters in the order in which they lie in memory; a group of their rows stays in the
+    /// second-level cache from class to class.
     pub fn run(self) {
         let product = self.product;
-        let (class, group) = (self.part / product.groups(), self.part % product.groups());
-        let Some(class) = product.classes().nth(class) else {
-            return;
-        };
         let [kernel, length] = product.c.kernel;
-        let (rows, channels) = (product.rows(), product.c.channels);
-        for lane in 0..ROWS {
-            let row = group * ROWS + lane;
-            let mut out = self.out.iter_mut().skip(lane).step_by(ROWS);
-            for depth in 0..product.depth() {
-                let place = match product.what {
-                    Contraction::Picture => depth * channels + row,
-                    _ => row * channels + depth,
-                };
-                for k in 0..class.view.taps[0] {
-                    for l in 0..class.view.taps[1] {
-                        let tap = place * kernel * length + class.filter_tap([k, l], length);
-                        if let Some(out) = out.next() {
-                            *out = if row < rows { self.w[tap] } else { 0.0 };
+        let first = self.part * ROWS;
+        let rows = ROWS.min(product.rows() - first);
+        if rows < ROWS {
+            self.out.fill(0.0);
+        }
+        let mut rest = self.out;
+        for class in product.classes() {
+            let (out, others) = rest.split_at_mut(product.terms(&class) * ROWS);
+            rest = others;
+            let taps = class.view.tap_count().max(1);
+            for (depth, out) in out.chunks_exact_mut(taps * ROWS).enumerate() {
+                for lane in 0..rows {
+                    let place = match product.what {
+                        Contraction::Picture => depth * product.c.channels + first + lane,
+                        _ => (first + lane) * product.c.channels + depth,
+                    };
+                    let w = &self.w[place * kernel * length..][..kernel * length];
+                    let mut out = out[lane..].iter_mut().step_by(ROWS);
+                    for k in 0..class.view.taps[0] {
+                        for l in 0..class.view.taps[1] {
+                            if let Some(out) = out.next() {
+                                *out = w[class.filter_tap([k, l], length)];
+                            }
                         }
                     }
                 }
@@ -187,17 +207,15 @@ impl<'a, F: FnMut(usize) -> &'a mut [f32]> Kernel for Products<'a, F> {
     type Output = ();
     #[inline(always)]
     fn run<L: Lanes>(mut self) {
-        let mut start = 0;
         let product = self.product;
+        let group = product.group();
+        let mut packed = &self.packed[self.chunk.inner.start / ROWS * group..];
         for class in product.classes() {
-            let size = product.terms(&class) * ROWS;
-            let packed = &self.packed[start..start + product.groups() * size];
-            let packed = &packed[self.chunk.inner.start / ROWS * size..];
-            start += product.groups() * size;
             for positions in Positions::blocks(&class.view, self.chunk.outer.clone(), COLUMNS) {
-                self.sums::<L>(&class, &positions, packed, size);
+                self.sums::<L>(&class, &positions, packed, group);
                 self.write::<L>(&class, &positions);
             }
+            packed = &packed[product.terms(&class) * ROWS..];
         }
     }
 }
@@ -254,6 +272,7 @@ impl<'a, F: FnMut(usize) -> &'a mut [f32]> Products<'a, F> {
                 left: Left::Groups { group },
                 b: gathered,
                 panel,
+                b_step: width,
                 sums,
                 go_on: first > 0,
             }

@@ -209,12 +209,23 @@ impl Stage<'_> {
         row: usize,
         out: &mut [f32],
     ) {
+        let first = runs.first().map_or(0, |run| run.len);
+        let alike = match runs.iter().all(|run| run.len == first) {
+            true => first,
+            false => 0,
+        };
         let mut start = 0;
         for channel in 0..channels {
             for k in 0..self.view.taps[0] {
                 for l in 0..self.view.taps[1] {
                     let from = channel * self.channel() + self.tap([k, l]);
-                    gather::<L>(&stage[from..], runs, &mut out[start..]);
+                    let (stage, out) = (&stage[from..], &mut out[start..]);
+                    match alike {
+                        4 => gather_alike::<4>(stage, runs, out),
+                        8 => gather_alike::<8>(stage, runs, out),
+                        16 => gather_alike::<16>(stage, runs, out),
+                        _ => gather::<L>(stage, runs, out),
+                    }
                     start += row;
                 }
             }
@@ -232,6 +243,18 @@ fn gather<L: Lanes>(x: &[f32], runs: &[Run], out: &mut [f32]) {
         while done < run.len {
             L::load(&x[done..]).store(&mut out[done..]);
             done += L::N;
+        }
+    }
+}
+
+/// Copies runs that all have `LEN` numbers: the usual lengths, for which the compiler knows the best moves.
+#[inline(always)]
+fn gather_alike<const LEN: usize>(x: &[f32], runs: &[Run], out: &mut [f32]) {
+    for run in runs {
+        let x = x[run.from..].first_chunk::<LEN>();
+        let out = out[run.to..].first_chunk_mut::<LEN>();
+        if let (Some(x), Some(out)) = (x, out) {
+            *out = *x;
         }
     }
 }

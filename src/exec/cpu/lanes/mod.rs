@@ -51,6 +51,10 @@ pub(super) trait Lanes: Copy {
     /// `2^self` for whole numbers from −126 to 128 (2^128 is infinite).
     fn exp2_whole(self) -> Self;
 
+    /// Writes `N` rows of `N` numbers as columns: row `i` starts at `i · x_row` of `x`, column `i` of it becomes row
+    /// `i` of `out`, which starts at `i · out_row`. Panics if there are fewer numbers.
+    fn transpose(x: &[f32], x_row: usize, out: &mut [f32], out_row: usize);
+
     /// The sum of all lanes, always in the same order.
     #[inline(always)]
     fn sum(self) -> f32 {

@@ -67,6 +67,14 @@ impl Lanes for Portable {
         Self(self.0.round())
     }
     #[inline(always)]
+    fn transpose(x: &[f32], x_row: usize, out: &mut [f32], out_row: usize) {
+        for i in 0..8 {
+            for (j, x) in x[i * x_row..][..8].iter().enumerate() {
+                out[j * out_row + i] = *x;
+            }
+        }
+    }
+    #[inline(always)]
     fn exp2_whole(self) -> Self {
         let bits = self.0.to_array().map(|n| ((n as i32 + 127) as u32) << 23);
         Self(f32x8::new(bits.map(f32::from_bits)))

@@ -41,7 +41,8 @@ macro_rules! lanes {
     (
         $name:ident, $n:literal, $many:literal, $set1:ident, $loadu:ident, $storeu:ident, $add:ident,
         $sub:ident, $mul:ident, $div:ident, $fmadd:ident, $sqrt:ident, $max:ident, $min:ident, $select:path,
-        $round:path, $to_int:ident, $set1_int:ident, $add_int:ident, $shift:ident, $cast:ident
+        $round:path, $to_int:ident, $set1_int:ident, $add_int:ident, $shift:ident, $cast:ident,
+        $transpose:path
     ) => {
         // SAFETY (for every block): values of this type are only made and used inside `run_…` above, on a
         // processor that has the instructions; loads and stores check the slice's length first and have no
@@ -118,6 +119,18 @@ macro_rules! lanes {
                 Self(unsafe { $round(self.0) })
             }
             #[inline(always)]
+            fn transpose(x: &[f32], x_row: usize, out: &mut [f32], out_row: usize) {
+                let mut block = [Self::splat(0.0).0; $n];
+                for (i, row) in block.iter_mut().enumerate() {
+                    *row = Self::load(&x[i * x_row..]).0;
+                }
+                // SAFETY: see above.
+                let block = unsafe { $transpose(block) };
+                for (i, column) in block.into_iter().enumerate() {
+                    Self(column).store(&mut out[i * out_row..]);
+                }
+            }
+            #[inline(always)]
             fn exp2_whole(self) -> Self {
                 // The exponent field of 2^n holds n + 127, above 23 bits of fraction.
                 // SAFETY: see above.
@@ -151,6 +164,70 @@ fn select256(x: __m256, yes: __m256, no: __m256) -> __m256 {
     _mm256_blendv_ps(no, yes, positive)
 }
 
+/// Pairs of numbers, then of pairs, then of quarter registers change places.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn transpose512(rows: [__m512; 16]) -> [__m512; 16] {
+    let mut quads = [_mm512_setzero_pd(); 16];
+    for i in (0..16).step_by(4) {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|j| rows[i + j]);
+        let pairs = [
+            _mm512_unpacklo_ps(a, b),
+            _mm512_unpackhi_ps(a, b),
+            _mm512_unpacklo_ps(c, d),
+            _mm512_unpackhi_ps(c, d),
+        ];
+        let [a, b, c, d] = pairs.map(|pair| _mm512_castps_pd(pair));
+        quads[i] = _mm512_unpacklo_pd(a, c);
+        quads[i + 1] = _mm512_unpackhi_pd(a, c);
+        quads[i + 2] = _mm512_unpacklo_pd(b, d);
+        quads[i + 3] = _mm512_unpackhi_pd(b, d);
+    }
+    let mut columns = rows;
+    for j in 0..4 {
+        let [a, b, c, d] = [0, 4, 8, 12].map(|i| _mm512_castpd_ps(quads[i + j]));
+        let (ab, cd) = (
+            _mm512_shuffle_f32x4::<0x44>(a, b),
+            _mm512_shuffle_f32x4::<0x44>(c, d),
+        );
+        columns[j] = _mm512_shuffle_f32x4::<0x88>(ab, cd);
+        columns[j + 4] = _mm512_shuffle_f32x4::<0xdd>(ab, cd);
+        let (ab, cd) = (
+            _mm512_shuffle_f32x4::<0xee>(a, b),
+            _mm512_shuffle_f32x4::<0xee>(c, d),
+        );
+        columns[j + 8] = _mm512_shuffle_f32x4::<0x88>(ab, cd);
+        columns[j + 12] = _mm512_shuffle_f32x4::<0xdd>(ab, cd);
+    }
+    columns
+}
+
+/// As [`transpose512`], with halves of registers at the end.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn transpose256(rows: [__m256; 8]) -> [__m256; 8] {
+    let mut quads = [_mm256_setzero_ps(); 8];
+    for i in [0, 4] {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|j| rows[i + j]);
+        let pairs = [
+            _mm256_unpacklo_ps(a, b),
+            _mm256_unpackhi_ps(a, b),
+            _mm256_unpacklo_ps(c, d),
+            _mm256_unpackhi_ps(c, d),
+        ];
+        quads[i] = _mm256_shuffle_ps::<0x44>(pairs[0], pairs[2]);
+        quads[i + 1] = _mm256_shuffle_ps::<0xee>(pairs[0], pairs[2]);
+        quads[i + 2] = _mm256_shuffle_ps::<0x44>(pairs[1], pairs[3]);
+        quads[i + 3] = _mm256_shuffle_ps::<0xee>(pairs[1], pairs[3]);
+    }
+    let mut columns = rows;
+    for j in 0..4 {
+        columns[j] = _mm256_permute2f128_ps::<0x20>(quads[j], quads[j + 4]);
+        columns[j + 4] = _mm256_permute2f128_ps::<0x31>(quads[j], quads[j + 4]);
+    }
+    columns
+}
+
 lanes!(
     Avx512,
     16,
@@ -172,7 +249,8 @@ lanes!(
     _mm512_set1_epi32,
     _mm512_add_epi32,
     _mm512_slli_epi32,
-    _mm512_castsi512_ps
+    _mm512_castsi512_ps,
+    transpose512
 );
 
 lanes!(
@@ -196,5 +274,6 @@ lanes!(
     _mm256_set1_epi32,
     _mm256_add_epi32,
     _mm256_slli_epi32,
-    _mm256_castsi256_ps
+    _mm256_castsi256_ps,
+    transpose256
 );

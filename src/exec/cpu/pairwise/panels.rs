@@ -1,30 +1,21 @@
-//! Sums over pairs of an evaluation point and a charge: potential, field, curvature.
+//! Pairwise sums in few dimensions: lanes are charges.
 //!
 //! Charges are packed once into panels: the signed charge `q_j` of each lane, then coordinate after
 //! coordinate of a few registers' worth of charges. A block of points keeps its squared distances to one
 //! panel in registers while it walks along the coordinates, so each coordinate of a charge is loaded once
 //! for all points of the block, differences are formed directly (`‖a‖² + ‖b‖² − 2ab` would cancel where
-//! points are near), and no array of all pairs ever exists. Two dimensions and twelve thousand run
-//! through the same loop.
+//! points are near), and no array of all pairs ever exists.
 
-use super::lanes::math::inverse_half_power;
-use super::lanes::{Kernel, Lanes};
+use super::{Geometry, Sums, width};
+use crate::exec::cpu::lanes::math::inverse_half_power;
+use crate::exec::cpu::lanes::{Kernel, Lanes};
 use crate::tape::plan::Pairwise;
 
 /// Registers per panel.
 const WIDTH: usize = 4;
 
 /// Points that are evaluated together.
-const POINTS: usize = 4;
-
-/// Sizes of a pairwise sum.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Geometry {
-    /// Real charges `N_y` and generated charges `N_x`.
-    pub charges: [usize; 2],
-    /// Dimension.
-    pub m: usize,
-}
+pub(super) const POINTS: usize = 4;
 
 impl Geometry {
     /// Panels on a machine with `lanes` numbers per register.
@@ -43,16 +34,8 @@ impl Geometry {
     }
 }
 
-/// Numbers per point of a sum in `m` dimensions.
-pub(super) fn width(what: Pairwise, m: usize) -> usize {
-    match what {
-        Pairwise::Potential => 1,
-        _ => m,
-    }
-}
-
 /// Packs panels of charges.
-pub(super) struct Pack<'a> {
+pub(in crate::exec::cpu) struct Pack<'a> {
     pub geometry: Geometry,
     pub y: &'a [f32],
     pub x: &'a [f32],
@@ -90,36 +73,17 @@ impl Kernel for Pack<'_> {
     }
 }
 
-/// A pairwise sum at some of the points.
-pub(super) struct Sums<'a> {
-    pub what: Pairwise,
-    pub geometry: Geometry,
-    pub d: u32,
-    pub epsilon: f32,
-    pub a: &'a [f32],
-    /// The vectors of a curvature, else empty.
-    pub v: &'a [f32],
-    pub packed: &'a [f32],
-    /// The points to evaluate.
-    pub range: std::ops::Range<usize>,
-    /// Room for exactly their results.
-    pub out: &'a mut [f32],
-}
-
-impl Kernel for Sums<'_> {
-    type Output = ();
+impl Sums<'_> {
+    /// Walks through the panels with blocks of points. With 16 registers, larger blocks would spill their sums.
     #[inline(always)]
-    fn run<L: Lanes>(self) {
-        // With 16 registers, larger blocks would spill their sums.
+    pub(super) fn by_panels<L: Lanes>(self) {
         if L::MANY_REGISTERS {
             self.blocks::<L, POINTS>();
         } else {
             self.blocks::<L, 2>();
         }
     }
-}
 
-impl Sums<'_> {
     #[inline(always)]
     fn blocks<L: Lanes, const P: usize>(self) {
         let m = self.geometry.m;
