@@ -141,6 +141,43 @@ fn half(mut config: Config) -> Config {
     config
 }
 
+/// What travels between two products in half precision arrives as the nearest half, ties to even, and beyond the largest
+/// one as that.
+#[test]
+fn halves_are_rounded_to_nearest() {
+    let Some(gpu) = support::gpu(Precision::Half) else {
+        return;
+    };
+    const N: usize = 80;
+    let mut numbers = support::uniform(9, "x", N * N, -3.0, 3.0);
+    let edges = [
+        0.0,
+        -0.0,
+        1.0 + 0.5 / 1024.0,
+        1.0 + 1.5 / 1024.0,
+        65504.0,
+        65519.0,
+        6.1e-5,
+        3e-7,
+        2048.5,
+    ];
+    numbers[..edges.len()].copy_from_slice(&edges);
+    let mut one = vec![0.0; N * N];
+    (0..N).for_each(|i| one[i * N + i] = 1.0);
+    let mut t = Tape::new();
+    let (x, one_var) = (t.input("x", [N, N]), t.input("one", [N, N]));
+    let between = t.matmul(x, false, one_var, false);
+    let y = t.matmul(between, false, one_var, false);
+    t.output("y", y);
+    let mut store = Store::new();
+    let inputs = [("x", numbers.clone()), ("one", one)];
+    let mut program = support::compile(&gpu, &t, &store, &inputs);
+    program.run(&mut store).unwrap();
+    for (x, y) in numbers.iter().zip(program.read("y").unwrap()) {
+        assert_eq!(*y, half::f16::from_f32(*x).to_f32(), "{x}");
+    }
+}
+
 #[test]
 fn two_runs_are_equal_bit_by_bit() {
     let Some(gpu) = support::gpu(Precision::Single) else {

@@ -47,7 +47,9 @@ struct Inner {
     layouts: Mutex<HashMap<Vec<bool>, (BindGroupLayout, PipelineLayout)>>,
     pipelines: Mutex<HashMap<(String, Vec<(String, u64)>), ComputePipeline>>,
     on_disk: Option<PipelinesOnDisk>,
-    /// The first thing that went wrong.
+    /// Why the device is gone, if it is.
+    lost: Arc<OnceLock<String>>,
+    /// The first other thing that went wrong.
     fault: Arc<OnceLock<String>>,
     counters: Counters,
 }
@@ -105,14 +107,13 @@ impl Device {
                 "{name} cannot be used: {e}; choose another --device or use --backend cpu"
             ))
         })?;
-        let fault = Arc::new(OnceLock::new());
+        let [lost, fault] = [(); 2].map(|()| Arc::new(OnceLock::new()));
         let note = |fault: &Arc<OnceLock<String>>| {
             let fault = fault.clone();
-            move |text: String| {
-                let _ = fault.set(text);
-            }
+            // Only the first matters: others follow from it.
+            move |text: String| drop(fault.set(text))
         };
-        let (on_error, on_loss) = (note(&fault), note(&fault));
+        let (on_loss, on_error) = (note(&lost), note(&fault));
         device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| on_error(explain(&e))));
         device.set_device_lost_callback(move |_, message| {
             on_loss(format!(
@@ -131,6 +132,7 @@ impl Device {
             layouts: Mutex::default(),
             pipelines: Mutex::default(),
             on_disk,
+            lost,
             fault,
             counters: Counters::default(),
         }));
@@ -181,7 +183,8 @@ impl Device {
     /// # Errors
     /// One sentence: what happened, and the remedy.
     pub fn check(&self) -> Result<()> {
-        match self.0.fault.get() {
+        // Whatever is asked of a lost device goes wrong, too.
+        match self.0.lost.get().or_else(|| self.0.fault.get()) {
             None => Ok(()),
             Some(fault) => {
                 let name = self.0.candidate.name();

@@ -294,3 +294,50 @@ impl Program {
         Ok(self.read[at].get().map_or(&[], Vec::as_slice))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exec::gpu::{choose, list};
+    use crate::exec::{Backend, Precision};
+
+    /// A device that is gone ends in a sentence at whatever comes next, not in a panic or a hang.
+    #[test]
+    fn a_lost_device_is_reported() {
+        let Ok(candidate) = choose(list(), None) else {
+            let required = std::env::var_os("COULOMB_REQUIRE_GPU").is_some_and(|v| v == "1");
+            assert!(!required, "COULOMB_REQUIRE_GPU=1, but there is no GPU");
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), b"SKIPPED: no GPU\n");
+            return;
+        };
+        let device = Device::open(candidate, Precision::Single).unwrap();
+        let mut t = Tape::new();
+        let x = t.input("x", [3]);
+        let y = t.square(x);
+        let sum = t.sum_all(y);
+        t.output("y", y);
+        t.output("sum", sum);
+        let mut store = Store::new();
+        let backend = Backend::Gpu(device.clone());
+        let mut program = backend.compile(&t, &store).unwrap();
+        program.write("x", &[1.0, 2.0, 3.0]);
+        program.run(&mut store).unwrap();
+        assert_eq!(program.read("y").unwrap(), [1.0, 4.0, 9.0]);
+        device.raw().destroy();
+        let mut scalars = vec![];
+        let failures = [
+            program.run(&mut store).and_then(|()| program.wait()),
+            program.read("sum").map(|_| ()),
+            program.take_scalars(true, &mut scalars).map(|_| ()),
+            backend.compile(&t, &store).map(|_| ()),
+        ];
+        for failure in &failures[..2] {
+            let why = failure
+                .as_ref()
+                .expect_err("the device is gone")
+                .to_string();
+            assert!(why.contains("--resume"), "{why}");
+        }
+        assert!(failures[3].is_err());
+    }
+}

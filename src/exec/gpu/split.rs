@@ -1,8 +1,8 @@
 //! Pointwise programs over more arrays than a kernel can bind, cut into several.
 //!
 //! Each store needs some loads and instructions. Stores are gathered into parts as long as their arrays can be bound
-//! together; what two parts need is computed in both. Where one store overwrites what another one loads, both stay in
-//! one part, in which all loads come first.
+//! together; what two parts need is computed in both. A store that overwrites what others load comes after them, or
+//! where they overwrite each other's in one part with them, in which all loads come first.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ fn slots(program: &Pointwise) -> BTreeSet<SlotId> {
 /// `program` in parts of at most `most` arrays each, if its stores can be told apart so far.
 pub(super) fn parts(program: &Pointwise, most: usize) -> Vec<Pointwise> {
     let mut parts: Vec<Pointwise> = vec![];
-    for stores in entangled(program) {
+    for stores in in_order(program) {
         let joined = parts.last().map(|last| {
             let stores = [&stores[..], &originals(program, last)].concat();
             restricted(program, &stores)
@@ -54,25 +54,26 @@ fn originals(program: &Pointwise, part: &Pointwise) -> Vec<(usize, SlotId)> {
     stores.copied().filter(|&(_, slot)| kept(slot)).collect()
 }
 
-/// The stores in groups: two are in one if one overwrites what the other needs.
-fn entangled(program: &Pointwise) -> Vec<Vec<(usize, SlotId)>> {
-    let mut groups: Vec<Vec<(usize, SlotId)>> = vec![];
-    for &store in &program.stores {
-        let clashes = |group: &Vec<(usize, SlotId)>| {
-            let loads = |stores: &[(usize, SlotId)]| restricted(program, stores).loads;
-            let overwrites = |stores: &[(usize, SlotId)], others: &[(usize, SlotId)]| {
-                let loads = loads(others);
-                let mut stores = stores.iter();
-                stores.any(|&(_, slot)| loads.iter().any(|load| load.slot == slot))
-            };
-            overwrites(&[store], group) || overwrites(group, &[store])
-        };
-        let (mut together, apart): (Vec<_>, Vec<_>) = groups.into_iter().partition(clashes);
-        together.push(vec![store]);
-        groups = apart;
-        groups.push(together.concat());
+/// The stores in an order in which each comes after all that need what it overwrites; those that need each other's are
+/// one unit.
+fn in_order(program: &Pointwise) -> Vec<Vec<(usize, SlotId)>> {
+    let needs = |store: &(usize, SlotId), slot: SlotId| {
+        let loads = restricted(program, &[*store]).loads;
+        loads.iter().any(|load| load.slot == slot)
+    };
+    let mut waiting = program.stores.clone();
+    let mut units = vec![];
+    while !waiting.is_empty() {
+        let free = waiting.iter().position(|store| {
+            let mut others = waiting.iter().filter(|other| *other != store);
+            others.all(|other| !needs(other, store.1))
+        });
+        units.push(match free {
+            Some(i) => vec![waiting.remove(i)],
+            None => std::mem::take(&mut waiting),
+        });
     }
-    groups
+    units
 }
 
 /// The part of `program` that `stores` need.
@@ -134,8 +135,8 @@ mod tests {
     }
 
     #[test]
-    fn independent_stores_part_and_entangled_ones_stay() {
-        // 10 = tanh 0, 11 = tanh 1, and 2 and 3 change places.
+    fn stores_part_and_overwrite_what_nobody_needs_any_more() {
+        // 1 = tanh 0, 11 = tanh 1, and 2 and 3 change places.
         let program = Pointwise {
             count: 5,
             loads: [0, 1, 2, 3].map(load).to_vec(),
@@ -143,13 +144,14 @@ mod tests {
                 Instruction::Map(Map::Tanh, 0),
                 Instruction::Map(Map::Tanh, 1),
             ],
-            stores: vec![(4, 10), (5, 11), (2, 3), (3, 2)],
+            stores: vec![(4, 1), (5, 11), (2, 3), (3, 2)],
         };
-        let parts = parts(&program, 3);
+        let parts = parts(&program, 2);
         assert_eq!(parts.len(), 3);
-        assert_eq!(parts[1].loads, [load(1)]);
-        assert_eq!(parts[1].instructions, [Instruction::Map(Map::Tanh, 0)]);
-        assert_eq!(parts[1].stores, [(1, 11)]);
+        assert_eq!(parts[0].loads, [load(1)]);
+        assert_eq!(parts[0].instructions, [Instruction::Map(Map::Tanh, 0)]);
+        assert_eq!(parts[0].stores, [(1, 11)]);
+        assert_eq!(parts[1].stores, [(1, 1)]);
         assert_eq!(parts[2].stores, [(0, 3), (1, 2)]);
     }
 
