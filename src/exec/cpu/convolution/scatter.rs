@@ -4,6 +4,10 @@
 //! taps of all channels, and these 75 rows times the answers of a picture, which are read where they lie, are a dense
 //! product over the filters. Its results are then added to the pixels that their taps meet ("col2im"): one addition
 //! for as many multiply-adds as there are filters.
+//!
+//! They are added up in padded planes, one for each phase of a stride: with pixel `h = t · s + a − p`, tap `k` of
+//! answer `i` meets phase `a = k mod s` at `t = i + k / s`, so that neighbouring answers meet neighbours. At the end
+//! the phases of a plane are laced into a picture.
 
 use super::{Block, Left, Need, PANEL, Scratch};
 use crate::exec::cpu::cut::{Chunk, Cut};
@@ -47,8 +51,40 @@ pub(super) fn cut(c: &Convolution) -> Cut {
 pub(super) fn need(c: &Convolution, lanes: usize) -> Need {
     let columns = (block(c) * c.answer[1]).next_multiple_of(PANEL * lanes);
     Need {
+        stage: c.channels * Phases::new(c).channel(),
         sums: c.filter() * columns,
         ..Need::default()
+    }
+}
+
+/// The planes of a channel, phase by phase.
+struct Phases {
+    /// Phases along each axis.
+    count: [usize; 2],
+    /// Height and width of a plane.
+    size: [usize; 2],
+}
+
+impl Phases {
+    fn new(c: &Convolution) -> Self {
+        let stride = c.window.stride;
+        let reach = |axis: usize| c.kernel[axis].saturating_sub(1) / stride[axis];
+        // Pixels that no tap meets need their places too.
+        let pixels =
+            |axis: usize| (c.picture[axis] + c.window.padding[axis]).div_ceil(stride[axis]);
+        Self {
+            count: stride,
+            size: [0, 1].map(|axis| (c.answer[axis] + reach(axis)).max(pixels(axis))),
+        }
+    }
+
+    fn channel(&self) -> usize {
+        self.count[0] * self.count[1] * self.size[0] * self.size[1]
+    }
+
+    /// Where line `t` of phase `[a, b]` starts.
+    fn line(&self, [a, b]: [usize; 2], t: usize) -> usize {
+        ((a * self.count[1] + b) * self.size[0] + t) * self.size[1]
     }
 }
 
@@ -74,8 +110,9 @@ impl<'a, F: FnMut(usize) -> &'a mut [f32]> Kernel for Scatter<'a, F> {
         let columns = block(&c) * row;
         for picture in self.chunk.outer.clone() {
             let y = &self.y[picture * c.filters * c.positions()..][..c.filters * c.positions()];
-            let out = (self.piece)(picture);
-            out.fill(0.0);
+            let Scratch { stage, sums, .. } = &mut *self.scratch;
+            let planes = &mut stage[..c.channels * Phases::new(&c).channel()];
+            planes.fill(0.0);
             for first in (0..rows).step_by(block(&c)) {
                 Block {
                     rows: c.filter(),
@@ -86,49 +123,63 @@ impl<'a, F: FnMut(usize) -> &'a mut [f32]> Kernel for Scatter<'a, F> {
                     b: &y[first * row..],
                     panel: width,
                     b_step: c.positions(),
-                    sums: &mut self.scratch.sums,
+                    sums,
                     go_on: false,
                 }
                 .run::<L>();
-                spread(
-                    &c,
-                    first,
-                    &self.scratch.sums,
-                    columns.next_multiple_of(width),
-                    out,
-                );
+                spread::<L>(&c, first, sums, columns.next_multiple_of(width), planes);
             }
+            lace(&c, planes, (self.piece)(picture));
         }
     }
 }
 
 /// Adds the products of rows of answers from row `first` on, a line of `sums` for each tap of each channel, to the
-/// pixels that they meet.
+/// planes.
 #[inline(always)]
-fn spread(c: &Convolution, first: usize, sums: &[f32], line: usize, out: &mut [f32]) {
-    let ([height, width], [_, row]) = (c.picture, c.answer);
-    let ([down, across], [above, left]) = (c.window.stride, c.window.padding);
+fn spread<L: Lanes>(c: &Convolution, first: usize, sums: &[f32], line: usize, planes: &mut [f32]) {
+    let (phases, row) = (Phases::new(c), c.answer[1]);
+    let [down, across] = c.window.stride;
     let mut lines = sums.chunks_exact(line);
-    for plane in out.chunks_exact_mut(height * width) {
+    for planes in planes.chunks_exact_mut(phases.channel()) {
         for k in 0..c.kernel[0] {
             for l in 0..c.kernel[1] {
                 let products = lines.next().expect("a line for every tap of every channel");
-                // Answers `start..end` of a row meet pixels, the first of them pixel `at`.
-                let start = left.saturating_sub(l).div_ceil(across).min(row);
-                let at = (start * across + l).saturating_sub(left);
-                let end = row.min(start + width.saturating_sub(at).div_ceil(across));
+                let start = phases.line([k % down, l % across], first + k / down) + l / across;
                 for (i, products) in products.chunks_exact(row).take(block(c)).enumerate() {
-                    let pixel = ((first + i) * down + k).checked_sub(above);
-                    let Some(pixel) = pixel.filter(|&pixel| pixel < height) else {
-                        continue;
-                    };
-                    let pixels = &mut plane[pixel * width..][at.min(width)..width];
-                    for (pixel, product) in
-                        pixels.iter_mut().step_by(across).zip(&products[start..end])
-                    {
-                        *pixel += product;
-                    }
+                    add::<L>(&mut planes[start + i * phases.size[1]..][..row], products);
                 }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn add<L: Lanes>(out: &mut [f32], x: &[f32]) {
+    let (mut out, mut x) = (out.chunks_exact_mut(L::N), x.chunks_exact(L::N));
+    for (out, x) in (&mut out).zip(&mut x) {
+        L::load(out).add(L::load(x)).store(out);
+    }
+    for (out, x) in out.into_remainder().iter_mut().zip(x.remainder()) {
+        *out += x;
+    }
+}
+
+/// Laces the phases into the pixels of a picture.
+#[inline(always)]
+fn lace(c: &Convolution, planes: &[f32], out: &mut [f32]) {
+    let (phases, [height, width]) = (Phases::new(c), c.picture);
+    let ([down, across], [above, left]) = (c.window.stride, c.window.padding);
+    let pixels = out.chunks_exact_mut(height * width);
+    for (planes, pixels) in planes.chunks_exact(phases.channel()).zip(pixels) {
+        for (h, pixels) in pixels.chunks_exact_mut(width).enumerate() {
+            for first in 0..across.min(width) {
+                let (h, w) = (h + above, first + left);
+                let start = phases.line([h % down, w % across], h / down) + w / across;
+                let places = pixels[first..].iter_mut().step_by(across);
+                places
+                    .zip(&planes[start..])
+                    .for_each(|(pixel, sum)| *pixel = *sum);
             }
         }
     }
