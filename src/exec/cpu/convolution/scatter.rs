@@ -1,4 +1,4 @@
-//! Pictures of few channels: every answer is multiplied with all taps, and the products are spread.
+//! Pictures of few channels, or of many answers: every answer is multiplied with all taps, and the products are spread.
 //!
 //! Three rows, the colours of a picture, would not repay the gathering of a right factor. But each answer meets all
 //! taps of all channels, and these 75 rows times the answers of a picture, which are read where they lie, are a dense
@@ -14,13 +14,20 @@ use crate::exec::cpu::cut::{Chunk, Cut};
 use crate::exec::cpu::lanes::{Kernel, Lanes};
 use crate::tape::convolution::Convolution;
 
-/// Pictures of this many channels repay gathering.
-const MANY_CHANNELS: usize = 16;
+/// Pictures of fewer channels than this do not repay gathering; those of more do where a picture has few answers, ...
+const FEW_CHANNELS: usize = 16;
+
+/// ... fewer than this, or filters that fit no cache are read once for every picture.
+const MANY_ANSWERS: usize = 64;
+const CACHED: usize = 4 << 20;
+
+/// Products of the channels that are worked on together, about: they stay in the second-level cache.
+const PRODUCTS: usize = 128 << 10;
 
 /// Fewer filters than this do not repay the additions.
 const LEAST_FILTERS: usize = 16;
 
-/// Answers of a picture that are worked on together, about: their products stay in the second-level cache.
+/// Answers of a picture that are worked on together, about.
 const COLUMNS: usize = 256;
 
 /// Whole rows of answers that are worked on together.
@@ -32,18 +39,22 @@ fn block(c: &Convolution) -> usize {
 /// Whether this suits the sizes: blocks must be whole registers, as answers are read in place.
 pub(super) fn suits(c: &Convolution, lanes: usize) -> bool {
     let [rows, row] = c.answer;
-    c.channels < MANY_CHANNELS
+    let many = c.positions() >= MANY_ANSWERS && c.filters * c.filter() <= CACHED;
+    (c.channels < FEW_CHANNELS || many)
         && c.filters >= LEAST_FILTERS
         && rows.is_multiple_of(block(c))
         && (block(c) * row).is_multiple_of(lanes)
 }
 
+/// A chunk is some channels of a picture.
 pub(super) fn cut(c: &Convolution) -> Cut {
+    let products = c.kernel[0] * c.kernel[1] * block(c) * c.answer[1];
+    let blocks = c.channels.div_ceil((PRODUCTS / products.max(1)).max(1));
     Cut {
         outer: c.batch,
         outer_block: 1,
         inner: c.channels,
-        inner_block: c.channels,
+        inner_block: c.channels.div_ceil(blocks.max(1)).max(1),
         unit: c.picture.iter().product(),
     }
 }
@@ -51,8 +62,8 @@ pub(super) fn cut(c: &Convolution) -> Cut {
 pub(super) fn need(c: &Convolution, lanes: usize) -> Need {
     let columns = (block(c) * c.answer[1]).next_multiple_of(PANEL * lanes);
     Need {
-        stage: c.channels * Phases::new(c).channel(),
-        sums: c.filter() * columns,
+        stage: cut(c).inner_block * Phases::new(c).channel(),
+        sums: cut(c).inner_block * c.kernel[0] * c.kernel[1] * columns,
         ..Need::default()
     }
 }
@@ -97,7 +108,7 @@ pub(in crate::exec::cpu) struct Scatter<'a, F> {
     pub w: &'a [f32],
     pub chunk: &'a Chunk,
     pub scratch: &'a mut Scratch,
-    /// A picture of the result.
+    /// The chunk's piece of a picture of the result.
     pub piece: F,
 }
 
@@ -108,17 +119,18 @@ impl<'a, F: FnMut(usize) -> &'a mut [f32]> Kernel for Scatter<'a, F> {
         let (c, width) = (self.c, PANEL * L::N);
         let [rows, row] = c.answer;
         let columns = block(&c) * row;
+        let (channels, taps) = (self.chunk.inner.clone(), c.kernel[0] * c.kernel[1]);
         for picture in self.chunk.outer.clone() {
             let y = &self.y[picture * c.filters * c.positions()..][..c.filters * c.positions()];
             let Scratch { stage, sums, .. } = &mut *self.scratch;
-            let planes = &mut stage[..c.channels * Phases::new(&c).channel()];
+            let planes = &mut stage[..channels.len() * Phases::new(&c).channel()];
             planes.fill(0.0);
             for first in (0..rows).step_by(block(&c)) {
                 Block {
-                    rows: c.filter(),
+                    rows: channels.len() * taps,
                     columns,
                     k: c.filters,
-                    a: self.w,
+                    a: &self.w[channels.start * taps..],
                     left: Left::Terms { term: c.filter() },
                     b: &y[first * row..],
                     panel: width,
