@@ -12,7 +12,7 @@
 //!    every `s`-th tap: its positions fall into `s × s` classes, and each is a dense product with the taps that
 //!    reach it, so that no zero is ever multiplied.
 //! 4. `filter` computes gradients of filters, where the sums run over positions.
-//! 5. `scatter` computes pictures of few channels the other way round: nothing is gathered, products are spread.
+//! 5. `scatter` computes most pictures the other way round: nothing is gathered, products are spread.
 //!
 //! Sums go on from block to block in a small array of results, in an order that depends on nothing but the
 //! sizes; at the end of a chunk it is written out, and the step's pointwise work (bias, activation) runs on it

@@ -56,8 +56,13 @@ pub(in crate::exec::cpu) fn tanh<L: Lanes>(x: L) -> L {
 /// `s^(−p/2)` for a whole `p ≥ 1`.
 #[inline(always)]
 pub(in crate::exec::cpu) fn inverse_half_power<L: Lanes>(s: L, p: u32) -> L {
-    let inverse = L::splat(1.0).div(s);
-    let mut result = if p % 2 == 1 { inverse.sqrt() } else { inverse };
+    let (mut result, inverse) = if p % 2 == 1 {
+        let root = s.inverse_sqrt();
+        (root, root.mul(root))
+    } else {
+        let inverse = L::splat(1.0).div(s);
+        (inverse, inverse)
+    };
     for _ in 0..(p - 1) / 2 {
         result = result.mul(inverse);
     }

@@ -40,6 +40,8 @@ pub(super) trait Lanes: Copy {
     fn mul_add(self, b: Self, c: Self) -> Self;
     /// `√self`.
     fn sqrt(self) -> Self;
+    /// `1 / √self`, within 2 units in the last place; 0 and infinity are each other's.
+    fn inverse_sqrt(self) -> Self;
     /// `self` where `self > b`, else `b`; so `b` where one of them is not a number.
     fn max(self, b: Self) -> Self;
     /// `self` where `self < b`, else `b`; so `b` where one of them is not a number.

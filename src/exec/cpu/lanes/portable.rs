@@ -51,6 +51,10 @@ impl Lanes for Portable {
         Self(self.0.sqrt())
     }
     #[inline(always)]
+    fn inverse_sqrt(self) -> Self {
+        Self(f32x8::ONE / self.0.sqrt())
+    }
+    #[inline(always)]
     fn max(self, b: Self) -> Self {
         Self(self.0.simd_gt(b.0).select(self.0, b.0))
     }

@@ -42,7 +42,7 @@ macro_rules! lanes {
         $name:ident, $n:literal, $many:literal, $set1:ident, $loadu:ident, $storeu:ident, $add:ident,
         $sub:ident, $mul:ident, $div:ident, $fmadd:ident, $sqrt:ident, $max:ident, $min:ident, $select:path,
         $round:path, $to_int:ident, $set1_int:ident, $add_int:ident, $shift:ident, $cast:ident,
-        $transpose:path
+        $transpose:path, $inverse_sqrt:path
     ) => {
         // SAFETY (for every block): values of this type are only made and used inside `run_…` above, on a
         // processor that has the instructions; loads and stores check the slice's length first and have no
@@ -96,6 +96,11 @@ macro_rules! lanes {
             fn sqrt(self) -> Self {
                 // SAFETY: see above.
                 Self(unsafe { $sqrt(self.0) })
+            }
+            #[inline(always)]
+            fn inverse_sqrt(self) -> Self {
+                // SAFETY: see above.
+                Self(unsafe { $inverse_sqrt(self.0) })
             }
             // Both instructions return their second operand where one is not a number.
             #[inline(always)]
@@ -162,6 +167,24 @@ fn select512(x: __m512, yes: __m512, no: __m512) -> __m512 {
 fn select256(x: __m256, yes: __m256, no: __m256) -> __m256 {
     let positive = _mm256_cmp_ps::<_CMP_GT_OQ>(x, _mm256_setzero_ps());
     _mm256_blendv_ps(no, yes, positive)
+}
+
+/// An estimate of 14 bits and a Newton step, in a quarter of the time that a root and a division take:
+/// `r ← r + r (1 − x r²) / 2`. The step is not a number where the estimate, being 0 or infinite, is right already.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn inverse_sqrt512(x: __m512) -> __m512 {
+    let r = _mm512_rsqrt14_ps(x);
+    let rest = _mm512_fnmadd_ps(_mm512_mul_ps(x, r), r, _mm512_set1_ps(1.0));
+    let half = _mm512_mul_ps(r, _mm512_set1_ps(0.5));
+    let step = _mm512_cmp_ps_mask::<_CMP_ORD_Q>(rest, rest);
+    _mm512_mask3_fmadd_ps(half, rest, r, step)
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn inverse_sqrt256(x: __m256) -> __m256 {
+    _mm256_div_ps(_mm256_set1_ps(1.0), _mm256_sqrt_ps(x))
 }
 
 /// Pairs of numbers, then of pairs, then of quarter registers change places.
@@ -250,7 +273,8 @@ lanes!(
     _mm512_add_epi32,
     _mm512_slli_epi32,
     _mm512_castsi512_ps,
-    transpose512
+    transpose512,
+    inverse_sqrt512
 );
 
 lanes!(
@@ -275,5 +299,6 @@ lanes!(
     _mm256_add_epi32,
     _mm256_slli_epi32,
     _mm256_castsi256_ps,
-    transpose256
+    transpose256,
+    inverse_sqrt256
 );
