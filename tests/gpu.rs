@@ -7,8 +7,10 @@ mod support;
 
 use std::path::Path;
 
+use coulomb_gan::exec::gpu::{self, Device, Engine};
 use coulomb_gan::exec::{Backend, Precision, Program, Store};
 use coulomb_gan::numbers::rng;
+use coulomb_gan::tape::op::Charges;
 use coulomb_gan::tape::{Op, Tape};
 use coulomb_gan::train::Config;
 use coulomb_gan::train::model::Model;
@@ -178,6 +180,101 @@ fn halves_are_rounded_to_nearest() {
     }
 }
 
+/// The kernels that real devices get, on whatever there is: every tile of matrix products, and cut terms.
+#[test]
+fn kernels_for_real_devices() {
+    if support::gpu(Precision::Single).is_none() {
+        return;
+    }
+    let device = own_device(Precision::Single);
+    device.set_engine(Engine::Hardware);
+    let gpu = Backend::Gpu(device);
+    let sizes = [
+        [1024, 9, 4300],
+        [500, 17, 2100],
+        [130, 40, 150],
+        [3, 20, 67_000],
+        [67_000, 20, 3],
+        [70, 5000, 33],
+    ];
+    for [m, k, n] in sizes {
+        for (ta, tb) in [(false, false), (true, true)] {
+            let mut t = Tape::new();
+            let a = t.input("a", if ta { [k, m] } else { [m, k] });
+            let b = t.input("b", if tb { [n, k] } else { [k, n] });
+            let product = t.matmul(a, ta, b, tb);
+            let y = t.tanh(product);
+            t.output("y", y);
+            equals_the_cpu(&gpu, &t, 1e-4);
+        }
+    }
+    let mut t = Tape::new();
+    let window = coulomb_gan::tape::Window {
+        stride: [2; 2],
+        padding: [2; 2],
+    };
+    let (x, w) = (t.input("x", [9, 5, 13, 12]), t.input("w", [40, 5, 5, 5]));
+    let y = t.conv2d(x, w, window);
+    let back = t.conv2d_input_grad(y, w, window, [13, 12]);
+    let filters = t.conv2d_weight_grad(x, y, window, [5, 5]);
+    let sum = t.sum(back, 2..4);
+    let all = t.sum_all(back);
+    let [a, b] =
+        ["few", "many"].map(|name| t.input(name, [30, if name == "few" { 3 } else { 700 }]));
+    for (i, v) in [y, back, filters, sum, all].into_iter().enumerate() {
+        t.output(&i.to_string(), v);
+    }
+    for (name, points) in [("few dimensions", a), ("many dimensions", b)] {
+        let epsilon = t.constant(1.0, [1]);
+        let nearer = t.scale(points, 0.5);
+        let charges = Charges {
+            d: 3,
+            epsilon,
+            a: points,
+            y: points,
+            x: nearer,
+        };
+        let (phi, e) = (t.potential(charges), t.field(charges));
+        t.output(&format!("potential in {name}"), phi);
+        t.output(&format!("field in {name}"), e);
+    }
+    equals_the_cpu(&gpu, &t, 1e-4);
+}
+
+/// Compares all outputs of a tape on random inputs, relative to the largest number of each.
+fn equals_the_cpu(gpu: &Backend, t: &Tape, tolerance: f32) {
+    let cpu = Backend::cpu(Some(2)).unwrap();
+    let inputs = t.nodes().iter().filter_map(|node| match &node.op {
+        Op::Input { name } => {
+            let values = support::uniform(5, name, node.shape.count(), -0.5, 0.5);
+            Some((name.as_str(), values))
+        }
+        _ => None,
+    });
+    let inputs: Vec<_> = inputs.collect();
+    let [found, expected] = [gpu, &cpu].map(|backend| {
+        let mut store = Store::new();
+        let mut program = support::compile(backend, t, &store, &inputs);
+        program.run(&mut store).unwrap();
+        let outputs = t.outputs().iter();
+        let read = outputs.map(|(name, _)| program.read(name).unwrap().to_vec());
+        read.collect::<Vec<_>>()
+    });
+    for ((name, _), (found, expected)) in t.outputs().iter().zip(found.iter().zip(&expected)) {
+        let largest = expected.iter().fold(1e-3_f32, |most, x| most.max(x.abs()));
+        for (i, (a, b)) in found.iter().zip(expected).enumerate() {
+            let near = (a - b).abs() <= tolerance * largest;
+            assert!(near, "{name}[{i}]: {a}, not {b}\n{}", t.explain());
+        }
+    }
+}
+
+/// A device of its own: tests run side by side, and some change or count what is done on one.
+fn own_device(precision: Precision) -> Device {
+    let candidate = gpu::choose(gpu::list(), None).unwrap();
+    Device::open(candidate, precision).unwrap()
+}
+
 #[test]
 fn two_runs_are_equal_bit_by_bit() {
     let Some(gpu) = support::gpu(Precision::Single) else {
@@ -200,13 +297,10 @@ fn two_runs_are_equal_bit_by_bit() {
 
 #[test]
 fn once_it_runs_nothing_is_made_any_more() {
-    let Some(Backend::Gpu(device)) = support::gpu(Precision::Single) else {
+    if support::gpu(Precision::Single).is_none() {
         return;
-    };
-    // A device of its own: tests run side by side, and counts are those of a device.
-    let candidates = coulomb_gan::exec::gpu::list();
-    let candidate = coulomb_gan::exec::gpu::choose(candidates, None).unwrap();
-    let own = coulomb_gan::exec::gpu::Device::open(candidate, device.precision()).unwrap();
+    }
+    let own = own_device(Precision::Single);
     let backend = Backend::Gpu(own.clone());
     for config in [mixture(), shapes()] {
         let mut training = Training::new(&config, &backend);

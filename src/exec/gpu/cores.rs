@@ -4,6 +4,7 @@ use wgpu::{Adapter, CooperativeScalarType, Features};
 
 use super::device::Device;
 use super::program::Program;
+use super::tile::Engine;
 use crate::exec::Store;
 use crate::numbers::{Result, Tensor, rng};
 use crate::tape::{Tape, Window};
@@ -28,8 +29,9 @@ pub(super) fn are_offered(adapter: &Adapter) -> bool {
 /// If the device fails altogether.
 pub(super) fn are_right(device: &Device) -> Result<bool> {
     let (tape, store) = sample()?;
-    let [ordinary, cores] = [false, true].map(|cores| {
-        device.use_cores(cores);
+    let before = device.engine();
+    let [ordinary, cores] = [before, Engine::Cores].map(|engine| {
+        device.set_engine(engine);
         let mut store = store.duplicate()?;
         let mut program = Program::new(device, &tape, &store)?;
         program.run(&mut store)?;
@@ -37,6 +39,7 @@ pub(super) fn are_right(device: &Device) -> Result<bool> {
         let read = |(name, _): &(String, _)| program.output(name).map(<[f32]>::to_vec);
         outputs.map(read).collect::<Result<Vec<_>>>()
     });
+    device.set_engine(before);
     let near = |(a, b): (&Vec<f32>, &Vec<f32>)| {
         let largest = a.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
         // Both multiply the same halves, and add up singles in another order.

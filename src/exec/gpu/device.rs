@@ -6,7 +6,6 @@
 )]
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -39,8 +38,7 @@ pub struct Device(Arc<Inner>);
 struct Inner {
     candidate: Candidate,
     precision: Precision,
-    /// Whether products use tensor cores.
-    cores: AtomicBool,
+    engine: Mutex<Engine>,
     device: wgpu::Device,
     queue: wgpu::Queue,
     /// For each list of arrays, by whether they are written, the layout of what binds them.
@@ -122,11 +120,15 @@ impl Device {
                 message.trim()
             ));
         });
+        let engine = match candidate.info().device_type {
+            wgpu::DeviceType::Cpu => Engine::Software,
+            _ => Engine::Hardware,
+        };
         let on_disk = PipelinesOnDisk::open(&device, candidate.info());
         let device = Self(Arc::new(Inner {
             candidate,
             precision,
-            cores: AtomicBool::new(false),
+            engine: Mutex::new(engine),
             device,
             queue,
             layouts: Mutex::default(),
@@ -136,7 +138,9 @@ impl Device {
             fault,
             counters: Counters::default(),
         }));
-        device.use_cores(cores && cores::are_right(&device)?);
+        if cores && cores::are_right(&device)? {
+            device.set_engine(Engine::Cores);
+        }
         Ok(device)
     }
 
@@ -155,18 +159,14 @@ impl Device {
         self.0.precision
     }
 
-    /// What the device is to those who choose kernels for it.
-    pub(super) fn engine(&self) -> Engine {
-        match self.0.candidate.info().device_type {
-            wgpu::DeviceType::Cpu => Engine::Software,
-            _ if self.0.cores.load(Ordering::Relaxed) => Engine::Cores,
-            _ => Engine::Hardware,
-        }
+    /// Which kernels run on the device.
+    pub fn engine(&self) -> Engine {
+        *locked(&self.0.engine)
     }
 
-    /// Says whether products may use tensor cores.
-    pub(super) fn use_cores(&self, cores: bool) {
-        self.0.cores.store(cores, Ordering::Relaxed);
+    /// Chooses the kernels for programs that are compiled from now on: tests run those for real devices on software.
+    pub fn set_engine(&self, engine: Engine) {
+        *locked(&self.0.engine) = engine;
     }
 
     /// What has been made and moved since the device was opened.

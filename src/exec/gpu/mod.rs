@@ -5,9 +5,9 @@
 //! on the device from run to run, and comes back when somebody looks at the [`super::Store`].
 //!
 //! Reading order: `kernels/gemm.wgsl`, then here `module` (how kernels are put together from files), `epilogue` (fused
-//! pointwise work as WGSL), `values` (what is stored, and how precisely), `lower`, `products`, `pairwise`, `split`, `tile` (from
-//! steps to launches), `launch`, `memory`, `program` (arrays and runs), `ring` (scalars come back without waiting), `resident`
-//! (state on the device), `device`, `adapters`, `disk`, `clock`.
+//! pointwise work as WGSL), `values` (what is stored, and how precisely), `lower`, `products`, `pairwise`, `split`,
+//! `tile` (from steps to launches), `launch`, `memory`, `program` (arrays and runs), `ring` (scalars come back without
+//! waiting), `resident` (state on the device), `device`, `transfer`, `adapters`, `cores`, `counts`, `disk`, `clock`.
 //!
 //! Results are the same bits in every run on one device and driver: every sum has a fixed order.
 
@@ -38,13 +38,11 @@ pub use device::Device;
 pub use launch::Source;
 pub use program::Program;
 pub(super) use resident::Resident;
+pub use tile::Engine;
 
 use super::Precision;
 use crate::tape::Tape;
 use crate::tape::plan::Plan;
-
-/// What a device is to those who choose kernels for it.
-pub use tile::Engine;
 
 /// Everything that is compiled to run `tape` on a device of the kind `engine`, without a device. Equal kernels appear as
 /// often as they are launched.

@@ -128,12 +128,12 @@ impl Program {
         self.device.check()
     }
 
-    /// A launch that writes NaN to `count` numbers of its only array.
+    /// A launch that writes NaN to `count` numbers of its only array, one that two halves read as NaN as well.
     fn fill(&self, count: usize) -> Result<Compiled> {
         let nan = Pointwise {
             count,
             loads: vec![],
-            instructions: vec![Instruction::Constant(f64::NAN)],
+            instructions: vec![Instruction::Constant(f32::from_bits(0x7fff_7fff).into())],
             stores: vec![(0, 0)],
         };
         let epilogue = epilogue::pointwise(&nan, None, false, &Default::default(), 0);
