@@ -318,7 +318,8 @@ fn a_profile_times_the_plan_without_data() {
         let output = run("train", &args);
         assert!(output.status.success() && output.stderr.is_empty());
         let table = String::from_utf8(output.stdout).unwrap();
-        for word in ["GFLOP/s", "GB/s", "potential", "generator", "100.0 %"] {
+        // Which steps have lines of their own depends on what else the machine does.
+        for word in ["GFLOP/s", "GB/s", " ms ", "100.0 %"] {
             assert!(table.contains(word), "{word}: {table}");
         }
     }

@@ -30,6 +30,8 @@ pub struct Trainer {
     /// `loss_d` and `loss_g` of one step.
     losses: Vec<f32>,
     sums: Sums,
+    /// The mean losses in the last line of `metrics.csv`.
+    logged: [f64; 2],
 }
 
 /// Sums of the losses since the last line of `metrics.csv`.
@@ -40,9 +42,10 @@ struct Sums {
 }
 
 impl Sums {
-    /// The mean losses of `D` and `G`; 0 before any have come back.
-    fn losses(&self) -> [f64; 2] {
-        self.losses.map(|sum| sum / self.steps.max(1) as f64)
+    /// The mean losses of `D` and `G`; none before any have come back.
+    fn losses(&self) -> Option<[f64; 2]> {
+        let mean = |sum| sum / self.steps as f64;
+        (self.steps > 0).then(|| self.losses.map(mean))
     }
 }
 
@@ -72,6 +75,7 @@ impl Trainer {
             last_rates: [0.0; 2],
             losses: Vec::with_capacity(2),
             sums: Sums::default(),
+            logged: [f64::NAN; 2],
             config: config.clone(),
             model,
             store,
@@ -174,7 +178,7 @@ impl Trainer {
             if self.step.is_multiple_of(log_every) {
                 self.log(run, progress)?;
             } else if progress.is_due() {
-                self.show(self.sums.losses(), progress);
+                self.show(self.sums.losses().unwrap_or(self.logged), progress);
             }
             if self.step.is_multiple_of(self.config.checkpoint_every) {
                 self.save(run)?;
@@ -228,7 +232,9 @@ impl Trainer {
     /// Writes a line of `metrics.csv` and shows it.
     fn log(&mut self, run: &RunDir, progress: &mut Progress) -> Result<()> {
         self.collect(true)?;
-        let [loss_d, loss_g] = std::mem::take(&mut self.sums).losses();
+        let sums = std::mem::take(&mut self.sums);
+        self.logged = sums.losses().unwrap_or(self.logged);
+        let [loss_d, loss_g] = self.logged;
         // A weight that is no number makes losses that are none: as long as they are, spare looking at every weight.
         if !(loss_d + loss_g).is_finite() {
             self.check_finite(run)?;

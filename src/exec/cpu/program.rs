@@ -99,7 +99,7 @@ impl Program {
         let mut times = vec![vec![]; self.plan.steps.len()];
         self.run(store)?;
         for _ in 0..runs {
-            let clock = Mutex::new(vec![Instant::now()]);
+            let clock = Mutex::new(Vec::with_capacity(self.tasks.len() + 1));
             let tick = || {
                 let mut clock = clock.lock().expect("nobody panics while ticking");
                 clock.push(Instant::now());
@@ -117,8 +117,8 @@ impl Program {
         Ok(times)
     }
 
-    /// Runs; the first thread calls `after_task` whenever a task is finished by all.
-    fn run_and(&mut self, store: &mut Store, after_task: impl Fn() + Sync) -> Result<()> {
+    /// Runs; the first thread calls `tick` when it starts, and whenever a task is finished by all.
+    fn run_and(&mut self, store: &mut Store, tick: impl Fn() + Sync) -> Result<()> {
         self.slots.clear();
         let mut states = self.states.iter().peekable();
         for (id, buffer) in self.buffers.iter_mut().enumerate() {
@@ -137,10 +137,13 @@ impl Program {
         self.device.broadcast(&mut self.board, |place| {
             let workspace = workspaces[place.index].lock();
             let mut workspace = workspace.unwrap_or_else(std::sync::PoisonError::into_inner);
+            if place.index == 0 {
+                tick();
+            }
             for (number, task) in tasks.iter().enumerate() {
                 shared.run(number, task, place, &mut workspace);
                 if place.index == 0 {
-                    after_task();
+                    tick();
                 }
             }
         });

@@ -43,7 +43,7 @@ struct Inner {
     queue: wgpu::Queue,
     /// For each list of arrays, by whether they are written, the layout of what binds them.
     layouts: Mutex<HashMap<Vec<bool>, (BindGroupLayout, PipelineLayout)>>,
-    pipelines: Mutex<HashMap<(String, Vec<(String, u64)>), ComputePipeline>>,
+    pipelines: Mutex<HashMap<SourceKey, ComputePipeline>>,
     on_disk: Option<PipelinesOnDisk>,
     /// Why the device is gone, if it is.
     lost: Arc<OnceLock<String>>,
@@ -51,6 +51,9 @@ struct Inner {
     fault: Arc<OnceLock<String>>,
     counters: Counters,
 }
+
+/// A kernel's text, and the names and bits of its overrides.
+type SourceKey = (String, Vec<(String, u64)>);
 
 /// The contents of a lock, also after a panic elsewhere: nothing here is ever left half-done.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -187,8 +187,8 @@ fn instruction_text(instruction: &Instruction) -> String {
     match *instruction {
         Instruction::Constant(value) => number(value),
         Instruction::Map(map, x) => match map {
-            Map::Affine { scale, shift } if shift == 0.0 => format!("r{x} * {}", number(scale)),
-            Map::Affine { scale, shift } if scale == 1.0 => format!("r{x} + {}", number(shift)),
+            Map::Affine { scale, shift: 0.0 } => format!("r{x} * {}", number(scale)),
+            Map::Affine { scale: 1.0, shift } => format!("r{x} + {}", number(shift)),
             Map::Affine { scale, shift } => {
                 format!("fma(r{x}, {}, {})", number(scale), number(shift))
             }

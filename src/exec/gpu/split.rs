@@ -92,17 +92,9 @@ fn restricted(program: &Pointwise, stores: &[(usize, SlotId)]) -> Pointwise {
             }
         }
     }
-    // The new number of each register that is kept.
-    let mut numbers = vec![0; needed.len()];
-    let mut next = 0;
-    for (number, _) in numbers
-        .iter_mut()
-        .zip(&needed)
-        .filter(|(_, needed)| **needed)
-    {
-        *number = next;
-        next += 1;
-    }
+    // The new number of each register: how many of those before it are kept.
+    let kept_before = |register: usize| needed[..register].iter().filter(|kept| **kept).count();
+    let numbers: Vec<usize> = (0..needed.len()).map(kept_before).collect();
     let kept = |(i, load): (usize, &_)| needed[i].then_some(*load);
     let instruction = |(j, instruction): (usize, &Instruction)| {
         needed[first + j].then_some(match *instruction {

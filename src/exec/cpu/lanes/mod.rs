@@ -14,7 +14,7 @@ mod x86;
 use crate::numbers::{Error, Result};
 
 /// The environment variable that names the instruction set to use.
-pub const VARIABLE: &str = "COULOMB_ISA";
+const VARIABLE: &str = "COULOMB_ISA";
 
 /// A register of `N` numbers. All operations act on each lane.
 pub(super) trait Lanes: Copy {
@@ -138,7 +138,7 @@ impl Isa {
         all
     }
 
-    /// The one that [`VARIABLE`] names, or without it the best.
+    /// The one that the environment variable `COULOMB_ISA` names, or without it the best.
     ///
     /// # Errors
     /// If there is no such instruction set, or not on this machine.
