@@ -55,6 +55,21 @@ fn b_at(k: u32, column: u32) -> f32 {
     return f32(b[select(k * sizes.columns + column, column * sizes.terms + k, B_TRANSPOSED)]);
 }
 
+// Elements behind the last row, column or term of a part are 0.
+fn a_or_zero(row: u32, k: u32, end: u32) -> f32 {
+    if row < sizes.rows && k < end {
+        return a_at(row, k);
+    }
+    return 0.0;
+}
+
+fn b_or_zero(k: u32, column: u32, end: u32) -> f32 {
+    if column < sizes.columns && k < end {
+        return b_at(k, column);
+    }
+    return 0.0;
+}
+
 // Where an element of the result goes.
 fn place(row: u32, column: u32) -> u32 {
     return row * sizes.columns + column;
@@ -91,23 +106,26 @@ fn main(
 
     var sums: array<vec4<f32>, A4 * 4u * B4>;
     for (var k0 = first; k0 < end; k0 += DEPTH) {
-        for (var e = t; e < tile_rows * DEPTH; e += HIGH * WIDE) {
-            let r = select(e % tile_rows, e / DEPTH, A_ALONG_TERMS);
-            let k = select(e / tile_rows, e % DEPTH, A_ALONG_TERMS);
-            var value = 0.0;
-            if row0 + r < sizes.rows && k0 + k < end {
-                value = a_at(row0 + r, k0 + k);
-            }
-            tile_a[k * stride_a + r / 4u][r % 4u] = value;
+        // Four neighbouring rows (columns) by one thread: a vector in workgroup memory is written as a whole.
+        for (var e = t; e < HIGH * A4 * DEPTH; e += HIGH * WIDE) {
+            let r = select(e % (HIGH * A4), e / DEPTH, A_ALONG_TERMS);
+            let k = select(e / (HIGH * A4), e % DEPTH, A_ALONG_TERMS);
+            tile_a[k * stride_a + r] = vec4(
+                a_or_zero(row0 + 4u * r, k0 + k, end),
+                a_or_zero(row0 + 4u * r + 1u, k0 + k, end),
+                a_or_zero(row0 + 4u * r + 2u, k0 + k, end),
+                a_or_zero(row0 + 4u * r + 3u, k0 + k, end),
+            );
         }
-        for (var e = t; e < tile_columns * DEPTH; e += HIGH * WIDE) {
-            let c = select(e % tile_columns, e / DEPTH, B_ALONG_TERMS);
-            let k = select(e / tile_columns, e % DEPTH, B_ALONG_TERMS);
-            var value = 0.0;
-            if column0 + c < sizes.columns && k0 + k < end {
-                value = b_at(k0 + k, column0 + c);
-            }
-            tile_b[k * stride_b + c / 4u][c % 4u] = value;
+        for (var e = t; e < WIDE * B4 * DEPTH; e += HIGH * WIDE) {
+            let c = select(e % (WIDE * B4), e / DEPTH, B_ALONG_TERMS);
+            let k = select(e / (WIDE * B4), e % DEPTH, B_ALONG_TERMS);
+            tile_b[k * stride_b + c] = vec4(
+                b_or_zero(k0 + k, column0 + 4u * c, end),
+                b_or_zero(k0 + k, column0 + 4u * c + 1u, end),
+                b_or_zero(k0 + k, column0 + 4u * c + 2u, end),
+                b_or_zero(k0 + k, column0 + 4u * c + 3u, end),
+            );
         }
         workgroupBarrier();
         for (var k = 0u; k < DEPTH; k++) {

@@ -36,10 +36,14 @@ var<workgroup> slab_a: array<f16, CORES_HIGH * 64u * STRIDE_A>;
 var<workgroup> slab_b: array<f16, SLAB * STRIDE_B>;
 var<workgroup> sums: array<f32, CORES_HIGH * CORES_WIDE * 256u>;
 
+// Whether x is not a number. By its bits: some compilers assume that comparisons never meet one.
+fn is_nan(x: f32) -> bool {
+    return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
 // Beyond the largest half the largest half; NaN stays NaN.
 fn half(x: f32) -> f16 {
-    let below = select(x, 65504.0, x > 65504.0);
-    return f16(select(below, -65504.0, below < -65504.0));
+    return f16(select(clamp(x, -65504.0, 65504.0), x, is_nan(x)));
 }
 
 fn a_at(row: u32, k: u32) -> f32 {

@@ -27,7 +27,7 @@ impl Particles {
     /// `rate` times the force.
     ///
     /// # Errors
-    /// If the points are not rows of one dimension, or one set is empty.
+    /// If the points are not rows of one dimension, one set is empty, or a device has failed.
     pub fn new(
         backend: &Backend,
         plummer: Plummer,

@@ -102,6 +102,9 @@ impl Config {
                 "--{flag} must be from {least} to {most}, not {value}"
             )))
         };
+        if !["cpu", "gpu", "reference"].contains(&self.backend.as_str()) {
+            return Err(self.no_such_backend());
+        }
         if Precision::of_name(&self.precision)? == Precision::Half && self.backend != "gpu" {
             return Err(Error::usage(format!(
                 "--precision f16 is of no use on the {}; add --backend gpu or leave it out",
@@ -195,10 +198,15 @@ impl Config {
             "cpu" => Backend::cpu(threads),
             "reference" => Ok(Backend::Reference),
             "gpu" => Backend::gpu(device, Precision::of_name(&self.precision)?),
-            other => Err(Error::usage(format!(
-                "there is no --backend {other}; use cpu, gpu or reference"
-            ))),
+            _ => Err(self.no_such_backend()),
         }
+    }
+
+    fn no_such_backend(&self) -> Error {
+        Error::usage(format!(
+            "there is no --backend {}; use cpu, gpu or reference",
+            self.backend
+        ))
     }
 
     /// The text of `config.toml`.

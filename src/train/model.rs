@@ -163,7 +163,7 @@ impl Sampler {
     /// Compiles the generator of `config` on the parameters in `store`.
     ///
     /// # Errors
-    /// If `store` lacks the generator.
+    /// If `store` lacks the generator, or a device has failed.
     pub fn new(config: &Config, backend: &Backend, store: &Store) -> Result<Self> {
         let rows = subject::rows_at_a_time(config);
         let mut tape = Tape::new();
@@ -199,7 +199,7 @@ impl Source<'_> {
     /// the statistics of their batch, a point depends on the others that it is computed with.
     ///
     /// # Errors
-    /// If the latents are not rows of `z_dim` numbers.
+    /// If the latents are not rows of `z_dim` numbers, or a device has failed.
     pub fn at(&mut self, latents: &Tensor) -> Result<Tensor> {
         let z_dim = self.sampler.z_dim;
         if latents.shape().len() != 2 || latents.shape()[1] != z_dim {
@@ -221,7 +221,7 @@ impl Source<'_> {
     /// `count` samples, `[count, point...]`; which ones depends on `seed` only, and fewer are the first of more.
     ///
     /// # Errors
-    /// Never: the size always fits.
+    /// If a device has failed.
     pub fn draw(&mut self, seed: u64, count: usize) -> Result<Tensor> {
         let mut rng = rng::stream(seed, "samples", 0);
         self.collect(count, |z| rng::fill_normal(&mut rng, z))

@@ -26,7 +26,7 @@ const LEAST_SHARE: f64 = 0.002;
 /// Times the steps of the plan of the run that `config` describes; returns a table for people.
 ///
 /// # Errors
-/// If `backend` is the reference, which has no steps.
+/// If `backend` is the reference, which has no steps, or a GPU without a clock, or one that fails.
 pub fn profile(config: &Config, backend: &Backend) -> Result<String> {
     let model = Model::new(config);
     let tape = model.record(config);

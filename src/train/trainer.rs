@@ -53,7 +53,7 @@ impl Trainer {
     /// A trainer at step 0 of the run that `config` describes, on its `subject`.
     ///
     /// # Errors
-    /// Never for a valid configuration.
+    /// If a device has failed or has no memory left.
     pub fn new(config: &Config, backend: &Backend, subject: Box<dyn Subject>) -> Result<Self> {
         let model = Model::new(config);
         let store = model.initial_store(config)?;
@@ -85,7 +85,7 @@ impl Trainer {
     /// Continues from a checkpoint.
     ///
     /// # Errors
-    /// If it cannot be read or does not fit the configuration.
+    /// If it cannot be read or does not fit the configuration, or a device has failed.
     pub fn load(&mut self, path: &Path) -> Result<()> {
         let facts = checkpoint::load(path, &self.config, &mut self.store)?;
         (self.step, self.plateau) = (facts.step, facts.plateau);
@@ -156,7 +156,7 @@ impl Trainer {
     /// checkpoint of the step that was reached.
     ///
     /// # Errors
-    /// If a file cannot be written, or the numbers stop being finite (the last checkpoint stays).
+    /// If a file cannot be written, a device fails, or the numbers stop being finite (the last checkpoint stays).
     pub fn run(
         &mut self,
         run: &RunDir,
@@ -294,7 +294,7 @@ impl Trainer {
     /// Writes everything that a finished run shows; returns the judgement in words and the files.
     ///
     /// # Errors
-    /// If a file cannot be written.
+    /// If a file cannot be written, or a device has failed.
     pub fn finish(&mut self, run: &RunDir, backend: &Backend) -> Result<(String, Vec<PathBuf>)> {
         let epsilon = self.epsilon();
         self.subject.finish(End {

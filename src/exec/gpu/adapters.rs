@@ -85,15 +85,20 @@ pub fn list() -> Vec<Candidate> {
 /// If there is none at all, or none that fits.
 pub fn choose(candidates: Vec<Candidate>, wanted: Option<&str>) -> Result<Candidate> {
     let descriptions: Vec<String> = candidates.iter().map(Candidate::describe).collect();
-    let fits = |at: usize, candidate: &Candidate| match wanted {
-        None => true,
-        Some(wanted) => {
-            let lower = wanted.to_lowercase();
-            wanted.parse() == Ok(at)
-                || candidate.info.device_pci_bus_id.to_lowercase() == lower
-                || (wanted.parse::<usize>().is_err()
-                    && !lower.is_empty()
-                    && candidate.name().to_lowercase().contains(&lower))
+    let fits = |at: usize, candidate: &Candidate| {
+        let Some(wanted) = wanted.map(str::to_lowercase) else {
+            return true;
+        };
+        match wanted.parse::<usize>() {
+            Ok(number) if number < descriptions.len() => number == at,
+            // A number beyond the list may be a part of a name, as 4090 is.
+            _ => {
+                let names = [
+                    candidate.info.device_pci_bus_id.to_lowercase(),
+                    candidate.name().to_lowercase(),
+                ];
+                !wanted.is_empty() && (names[0] == wanted || names[1].contains(&wanted))
+            }
         }
     };
     let mut all = candidates.into_iter().enumerate();

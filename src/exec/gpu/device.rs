@@ -61,11 +61,27 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Device {
-    /// Opens `candidate`.
+    /// Opens `candidate`. In half precision products run on tensor cores, where the device has some that compute what
+    /// they should; the environment variable `COULOMB_NO_TENSOR_CORES` rules them out, should a driver crash on them.
     ///
     /// # Errors
     /// If the driver refuses, or the device lacks what every kernel needs.
     pub fn open(candidate: Candidate, precision: Precision) -> Result<Self> {
+        let wanted = precision == Precision::Half
+            && cores::are_offered(candidate.adapter())
+            && std::env::var_os("COULOMB_NO_TENSOR_CORES").is_none();
+        if wanted {
+            let device = Self::open_with(candidate.clone(), precision, true)?;
+            if let Ok(true) = cores::are_right(&device) {
+                device.set_engine(Engine::Cores);
+                return Ok(device);
+            }
+        }
+        // Anew: what has gone wrong on a device stays with it.
+        Self::open_with(candidate, precision, false)
+    }
+
+    fn open_with(candidate: Candidate, precision: Precision, cores: bool) -> Result<Self> {
         let adapter = candidate.adapter();
         let name = candidate.describe();
         let offered = adapter.features();
@@ -85,10 +101,8 @@ impl Device {
                 "{name} binds fewer than {MOST_ARRAYS} arrays at a time; choose another --device or use --backend cpu"
             )));
         }
-        let cores = precision == Precision::Half && cores::are_offered(adapter);
         let welcome = Features::SHADER_F16
             | Features::TIMESTAMP_QUERY
-            | Features::TIMESTAMP_QUERY_INSIDE_ENCODERS
             | Features::TIMESTAMP_QUERY_INSIDE_PASSES
             | Features::PIPELINE_CACHE;
         let mut descriptor = wgpu::DeviceDescriptor {
@@ -128,7 +142,7 @@ impl Device {
             _ => Engine::Hardware,
         };
         let on_disk = PipelinesOnDisk::open(&device, candidate.info());
-        let device = Self(Arc::new(Inner {
+        Ok(Self(Arc::new(Inner {
             candidate,
             precision,
             engine: Mutex::new(engine),
@@ -140,11 +154,7 @@ impl Device {
             lost,
             fault,
             counters: Counters::default(),
-        }));
-        if cores && cores::are_right(&device)? {
-            device.set_engine(Engine::Cores);
-        }
-        Ok(device)
+        })))
     }
 
     /// One line for people.
@@ -306,7 +316,7 @@ impl Device {
         // SAFETY: the kernels keep the three promises that the checks would enforce. Every index is compared with its
         // array's size, which the host derives from the plan that also sized the buffers; every loop ends, as its
         // counter grows towards a bound that does not change; no divisor is zero, as sizes of empty arrays launch
-        // nothing. Tests run all kernels with the checks, too (COULOMB_GPU_CHECKED), and compare the results.
+        // nothing. CI runs every primitive and random fused tapes with the checks, too (COULOMB_GPU_CHECKED).
         let module = unsafe {
             self.0
                 .device

@@ -22,6 +22,13 @@ pub(super) struct Launch {
     pub grid: [u32; 3],
 }
 
+impl Launch {
+    /// Of each array, whether it is written.
+    pub fn writable(&self) -> Vec<bool> {
+        self.bindings.iter().map(|b| b.writable).collect()
+    }
+}
+
 /// What a device compiles: equal sources make equal kernels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Source {

@@ -7,7 +7,7 @@ use wgpu::{Buffer, BufferBinding, BufferUsages};
 use super::device::Device;
 use super::epilogue::Place;
 use super::lower::Lowering;
-use super::values::{Format, StepValues, result};
+use super::values::{Format, StepValues, count, result};
 use crate::numbers::Result;
 use crate::tape::plan::{Plan, SlotId, SlotKind};
 
@@ -110,11 +110,11 @@ impl Memory {
         (0..self.homes.len()).filter_map(|slot| self.state(slot))
     }
 
-    /// The program's own buffer for `slot`, if it has one.
-    pub fn own(&self, slot: SlotId) -> Option<&Buffer> {
+    /// The buffer of an output: never an input or a state, since recording copies those.
+    pub fn output(&self, slot: SlotId) -> &Buffer {
         match &self.homes[slot] {
-            Home::Own(buffer) => Some(buffer),
-            _ => None,
+            Home::Own(buffer) => buffer,
+            _ => unreachable!("outputs are computed"),
         }
     }
 
@@ -167,24 +167,27 @@ impl Memory {
     }
 }
 
-/// Bytes of each slot: half as many where all its values are halves.
+/// Bytes of each slot: those of the largest value that is ever stored in it.
 fn bytes_of_slots(plan: &Plan, values: &[StepValues]) -> Vec<usize> {
     let scratch = |slot: SlotId| plan.slots[slot].kind == SlotKind::Scratch;
-    let mut bytes: Vec<usize> = (0..plan.slots.len())
-        .map(|slot| {
-            if scratch(slot) {
-                0
-            } else {
-                4 * plan.slots[slot].count
-            }
-        })
-        .collect();
+    let outside = |slot: SlotId| {
+        if scratch(slot) {
+            0
+        } else {
+            4 * plan.slots[slot].count
+        }
+    };
+    let mut bytes: Vec<usize> = (0..plan.slots.len()).map(outside).collect();
     for (step, values) in plan.steps.iter().zip(values) {
-        let kernel = step.kernel.as_ref().map(result);
+        let kernel = step
+            .kernel
+            .as_ref()
+            .map(result)
+            .filter(|_| values.keep_result);
         let stores = step.pointwise.iter().flat_map(|p| &p.stores);
         for slot in kernel.into_iter().chain(stores.map(|&(_, slot)| slot)) {
             let format = values.formats.written(slot);
-            bytes[slot] = bytes[slot].max(format.bytes() * plan.slots[slot].count);
+            bytes[slot] = bytes[slot].max(format.bytes() * count(step));
         }
     }
     bytes

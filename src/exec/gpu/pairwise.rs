@@ -1,6 +1,6 @@
 //! Potentials and fields as launches.
 //!
-//! In few dimensions one kernel does it all, a workgroup for each number of the result. In many dimensions most of the
+//! In few dimensions one kernel does it all, one or several threads for each number of the result. In many dimensions most of the
 //! work are the squared distances: a tiled product with squared differences in place of products, cut along the
 //! coordinates too; what remains is small.
 

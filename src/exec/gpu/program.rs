@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
+use rayon::prelude::*;
 use wgpu::{BindGroup, Buffer, ComputePipeline};
 
 use super::clock::Clock;
@@ -14,7 +15,7 @@ use super::memory::Memory;
 use super::ring::Ring;
 use super::values::values;
 use crate::exec::{Store, bind_states};
-use crate::numbers::{Error, Result};
+use crate::numbers::Result;
 use crate::tape::Tape;
 use crate::tape::plan::{Instruction, Plan, Pointwise, SlotId, SlotKind};
 
@@ -27,9 +28,8 @@ struct Compiled {
 
 impl Compiled {
     fn new(device: &Device, launch: Launch) -> Result<Self> {
-        let writable: Vec<bool> = launch.bindings.iter().map(|b| b.writable).collect();
         Ok(Self {
-            pipeline: device.pipeline(&launch.source, &writable)?,
+            pipeline: device.pipeline(&launch.source, &launch.writable())?,
             launch,
         })
     }
@@ -42,6 +42,25 @@ impl Compiled {
         let [x, y, z] = self.launch.grid;
         pass.dispatch_workgroups(x, y, z);
     }
+}
+
+/// Compiles launches, kernels that differ side by side: a driver may take a tenth of a second for each.
+fn compile(device: &Device, launches: Vec<Launch>) -> Result<Vec<Compiled>> {
+    let mut different: Vec<&Launch> = vec![];
+    for launch in &launches {
+        if !different.iter().any(|other| other.source == launch.source) {
+            different.push(launch);
+        }
+    }
+    let compile = |launch: &&Launch| device.pipeline(&launch.source, &launch.writable());
+    different
+        .par_iter()
+        .map(compile)
+        .collect::<Result<Vec<_>>>()?;
+    let launches = launches.into_iter();
+    launches
+        .map(|launch| Compiled::new(device, launch))
+        .collect()
 }
 
 /// A tape compiled for a device.
@@ -72,9 +91,7 @@ impl Program {
         let found = values(&plan, device.precision());
         let lowering = Lowering::new(&plan, &found, device.engine(), device.precision());
         let memory = Memory::new(device, &plan, &found, &lowering, &positions)?;
-        let launches = lowering.launches.into_iter();
-        let launches = launches.map(|launch| Compiled::new(device, launch));
-        let launches = launches.collect::<Result<Vec<_>>>()?;
+        let launches = compile(device, lowering.launches)?;
         let scalars: Vec<SlotId> = (plan.outputs.iter())
             .filter(|(_, _, count)| *count == 1)
             .map(|(_, slot, _)| *slot)
@@ -162,7 +179,7 @@ impl Program {
         self.encode(&mut encoder, |_, _| ());
         if let Some(ring) = &mut self.ring {
             let memory = &self.memory;
-            let scalars = self.scalars.iter().filter_map(|&slot| memory.own(slot));
+            let scalars = self.scalars.iter().map(|&slot| memory.output(slot));
             ring.record(&mut encoder, scalars);
         }
         let submission = self.device.submit(encoder, self.launches.len());
@@ -283,12 +300,7 @@ impl Program {
         let at = found.unwrap_or_else(|| panic!("the tape has no output {name}"));
         if self.read[at].get().is_none() {
             let (_, slot, count) = &self.plan.outputs[at];
-            let Some(buffer) = self.memory.own(*slot) else {
-                return Err(Error::failure(format!(
-                    "output {name} is a copy of nothing"
-                )));
-            };
-            let bytes = self.device.download(buffer, 4 * count)?;
+            let bytes = self.device.download(self.memory.output(*slot), 4 * count)?;
             let _ = self.read[at].set(bytemuck::pod_collect_to_vec(&bytes));
         }
         Ok(self.read[at].get().map_or(&[], Vec::as_slice))

@@ -13,7 +13,8 @@ const LEAST_TERMS: usize = 256;
 /// `kernels/gemm_cores.wgsl`.
 pub(super) const DEPTH: usize = 32;
 
-/// Threads and registers of a workgroup of `kernels/gemm.wgsl`.
+/// Threads and registers of a workgroup of `kernels/gemm.wgsl`, or in place of threads subgroups of
+/// `kernels/gemm_cores.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tile {
     /// Threads along the rows.

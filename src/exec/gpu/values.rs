@@ -117,17 +117,23 @@ pub(super) fn result(kernel: &Kernel) -> SlotId {
 }
 
 /// Elements of what a step computes.
-fn count(step: &Step) -> usize {
+pub(super) fn count(step: &Step) -> usize {
     match (&step.pointwise, &step.kernel) {
         (Some(program), _) => program.count,
+        (None, None) => 0,
         (None, Some(Kernel::Matmul { size, .. })) => size[0] * size[2],
         (None, Some(Kernel::Convolution { what, sizes, .. })) => match what {
             Contraction::Answer => sizes.y().iter().product(),
             Contraction::Picture => sizes.x().iter().product(),
             Contraction::Filter => sizes.w().iter().product(),
         },
-        // Of these, no result may be stored in halves.
-        _ => 0,
+        (None, Some(Kernel::Sum { size, .. })) => size[0] * size[2],
+        (None, Some(Kernel::Broadcast { to, .. })) => to.iter().product(),
+        (None, Some(Kernel::Transpose { size, .. })) => size[0] * size[1],
+        (None, Some(Kernel::Pairwise { what, size, .. })) => match what {
+            Pairwise::Potential => size[0],
+            _ => size[0] * size[3],
+        },
     }
 }
 
