@@ -134,15 +134,17 @@ impl Program {
             pack: self.plan.slots.len(),
         };
         let (tasks, workspaces) = (&self.tasks, &self.workspaces);
+        // The thread that hands the run over is awake already; others may come late, and find all done.
+        let first = rayon::current_thread_index().unwrap_or(0);
         self.device.broadcast(&mut self.board, |place| {
             let workspace = workspaces[place.index].lock();
             let mut workspace = workspace.unwrap_or_else(std::sync::PoisonError::into_inner);
-            if place.index == 0 {
+            if place.index == first {
                 tick();
             }
             for (number, task) in tasks.iter().enumerate() {
                 shared.run(number, task, place, &mut workspace);
-                if place.index == 0 {
+                if place.index == first {
                     tick();
                 }
             }
