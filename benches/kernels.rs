@@ -18,7 +18,8 @@
 //! next to nothing, and what each further step of a program adds. Of the two readings the better one counts.
 //!
 //! A GPU that is no program on the CPU gets a line of its own in every row, timed by its own clock: what its kernels
-//! take, without the launch. `support/gpu.rs` says what its limits are.
+//! take, without the launch. `support/gpu.rs` says what its limits are. With it come whole training steps on pictures at
+//! full width, in single (`gpu`) and half precision (`f16`), see `support/steps.rs`.
 //!
 //! - `% FMA` is the share of the multiply-add loop's rate, on as many threads.
 //! - `% copy` is the share of the rate of a copy that moves *as many bytes as the row*, on as many threads,
@@ -89,10 +90,14 @@ fn main() -> ExitCode {
 
 /// Who computes a row.
 struct Crew {
-    /// For the table: a number of threads, or `gpu`.
+    /// For the table: a number of threads, `gpu`, or `f16` for a GPU in half precision.
     name: String,
     threads: usize,
     backend: Backend,
+    /// Whether it is a GPU that is a program on the CPU.
+    software: bool,
+    /// Whether it computes in half precision.
+    half: bool,
 }
 
 /// One thread, all of them, and the GPU where there is one.
@@ -100,24 +105,29 @@ fn crews(options: &Options) -> Result<Vec<Crew>> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut counts = vec![1, cores];
     counts.dedup();
-    let cpu = |threads: usize| {
-        Ok(Crew {
-            name: threads.to_string(),
-            threads,
-            backend: Backend::cpu(Some(threads))?,
-        })
+    let crew = |name: String, threads: usize, backend: Backend, half: bool| Crew {
+        software: backend.describe().contains("software"),
+        name,
+        threads,
+        backend,
+        half,
     };
-    let mut crews: Vec<Crew> = counts.into_iter().map(cpu).collect::<Result<_>>()?;
-    match Backend::gpu(None, Precision::Single) {
-        Ok(backend) if options.gpu || !backend.describe().contains("software") => {
-            crews.push(Crew {
-                name: "gpu".into(),
-                threads: 1,
-                backend,
-            })
+    let mut crews = vec![];
+    for threads in counts {
+        crews.push(crew(
+            threads.to_string(),
+            threads,
+            Backend::cpu(Some(threads))?,
+            false,
+        ));
+    }
+    for (name, precision) in [("gpu", Precision::Single), ("f16", Precision::Half)] {
+        let half = precision == Precision::Half;
+        match Backend::gpu(None, precision).map(|backend| crew(name.into(), 1, backend, half)) {
+            Ok(gpu) if options.gpu || !gpu.software => crews.push(gpu),
+            Err(why) if options.gpu => return Err(why),
+            _ => {}
         }
-        Err(why) if options.gpu => return Err(why),
-        _ => {}
     }
     Ok(crews)
 }
@@ -125,8 +135,10 @@ fn crews(options: &Options) -> Result<Vec<Crew>> {
 /// Checks, and if asked times, the chosen rows; returns the number of wrong results.
 fn run(options: &Options) -> Result<usize> {
     let mut rows = rows::all();
-    rows.retain(|row| options.wants(row));
     let crews = crews(options)?;
+    let hardware = |crew: &Crew| matches!(crew.backend, Backend::Gpu(_)) && !crew.software;
+    let worth_it = crews.iter().any(hardware);
+    rows.retain(|row| options.wants(row) && (!row.heavy || worth_it || !options.words.is_empty()));
     let measure_limits = |arrays: &mut CopyArrays| -> Result<Vec<Limits>> {
         let limits = crews
             .iter()
@@ -140,7 +152,11 @@ fn run(options: &Options) -> Result<usize> {
     let mut wrong = 0;
     for row in &rows {
         for (number, crew) in crews.iter().enumerate() {
-            if row.one_thread_only && number > 0 {
+            let skipped = match row.heavy {
+                true => number == 0 && crews.len() > 1,
+                false => crew.half || (row.one_thread_only && number > 0),
+            };
+            if skipped {
                 continue;
             }
             announce(&format!("{} on {}", row.name, crew.name));

@@ -3,5 +3,6 @@
 pub mod gpu;
 pub mod limits;
 pub mod rows;
+pub mod steps;
 pub mod table;
 pub mod timing;

@@ -19,12 +19,17 @@ use coulomb_gan::tape::{Op, Tape, Var, Window};
 use coulomb_gan::train::model::Model;
 use coulomb_gan::train::presets::preset;
 
+use super::steps;
+
 /// One line of the table, once per crew of threads.
 pub struct Row {
     pub name: String,
     pub work: Work,
     /// The row does not use the backend's threads.
     pub one_thread_only: bool,
+    /// Minutes on a CPU: measured where there is a GPU that is worth it, in both precisions, or where it is asked for by
+    /// name.
+    pub heavy: bool,
     pub prepare: Box<Prepare>,
 }
 
@@ -56,7 +61,8 @@ pub struct Work {
 }
 
 impl Work {
-    fn of(tape: &Tape) -> Self {
+    /// What a plan of `tape` costs.
+    pub fn of(tape: &Tape) -> Self {
         let plan = Plan::new(tape);
         Self {
             cost: tape.cost(&plan),
@@ -124,6 +130,7 @@ pub fn all() -> Vec<Row> {
     }
     rows.push(adam("Adam on 1 Mi parameters", 1024));
     rows.push(mixture_step());
+    rows.extend(["cifar10", "lsun"].map(steps::step));
     rows
 }
 
@@ -187,6 +194,7 @@ impl Function {
             name: self.name.clone(),
             work: Work::of(&(self.record)(self.rows)),
             one_thread_only: false,
+            heavy: false,
             prepare: Box::new(move |backend| {
                 let mut store = Store::new();
                 let tape = (self.record)(self.rows);
@@ -311,6 +319,7 @@ fn sgemm(size: [usize; 3], ta: bool, tb: bool) -> Row {
             items: None,
         },
         one_thread_only: true,
+        heavy: false,
         prepare: Box::new(move |_| {
             let [a, b] = ["a", "b"].map(|name| function.input(name).to_vec());
             let mut c = vec![0.0; size[0] * size[2]];
@@ -511,6 +520,7 @@ impl Training {
                 ..Work::of(&self.tape)
             },
             one_thread_only: false,
+            heavy: false,
             prepare: Box::new(move |backend| {
                 let [mut store, mut expected] = [(); 2].map(|()| self.store.duplicate().unwrap());
                 let mut program = backend.compile(&self.tape, &store)?;
