@@ -1,31 +1,23 @@
-//! An opened graphics processor: its queue, what has been compiled for it, and what went wrong on it.
+//! An opened graphics processor: its queue, its buffers, and what went wrong on it.
 
 #![expect(
     unsafe_code,
-    reason = "shaders run without the checks that wgpu would add"
+    reason = "tensor cores are an experimental feature of wgpu's"
 )]
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use wgpu::{
-    BindGroup, BindGroupEntry, BindGroupLayout, BindGroupLayoutEntry, Buffer, BufferUsages,
-    ComputePipeline, Features, PipelineLayout, PollType, ShaderRuntimeChecks, ShaderStages,
-};
+use wgpu::{Buffer, BufferUsages, Features, PollType};
 
 use super::super::Precision;
 use super::adapters::Candidate;
 use super::cores;
 use super::counts::{Counters, Counts};
-use super::disk::PipelinesOnDisk;
-use super::launch::Source;
+use super::pipelines::{Pipelines, locked};
 use super::split::MOST_ARRAYS;
 use super::tile::Engine;
 use crate::numbers::{Error, Result};
-
-/// Bytes of immediate data of every launch; one size for all, so that all layouts are of one family.
-pub(super) const IMMEDIATES: u32 = 64;
 
 /// Longer than this nothing may take: a device that does not answer is as good as lost.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -41,23 +33,12 @@ struct Inner {
     engine: Mutex<Engine>,
     device: wgpu::Device,
     queue: wgpu::Queue,
-    /// For each list of arrays, by whether they are written, the layout of what binds them.
-    layouts: Mutex<HashMap<Vec<bool>, (BindGroupLayout, PipelineLayout)>>,
-    pipelines: Mutex<HashMap<SourceKey, ComputePipeline>>,
-    on_disk: Option<PipelinesOnDisk>,
+    pipelines: Pipelines,
     /// Why the device is gone, if it is.
     lost: Arc<OnceLock<String>>,
     /// The first other thing that went wrong.
     fault: Arc<OnceLock<String>>,
     counters: Counters,
-}
-
-/// A kernel's text, and the names and bits of its overrides.
-type SourceKey = (String, Vec<(String, u64)>);
-
-/// The contents of a lock, also after a panic elsewhere: nothing here is ever left half-done.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Device {
@@ -141,16 +122,14 @@ impl Device {
             wgpu::DeviceType::Cpu => Engine::Software,
             _ => Engine::Hardware,
         };
-        let on_disk = PipelinesOnDisk::open(&device, candidate.info());
+        let pipelines = Pipelines::new(&device, candidate.info());
         Ok(Self(Arc::new(Inner {
             candidate,
             precision,
             engine: Mutex::new(engine),
             device,
             queue,
-            layouts: Mutex::default(),
-            pipelines: Mutex::default(),
-            on_disk,
+            pipelines,
             lost,
             fault,
             counters: Counters::default(),
@@ -223,23 +202,37 @@ impl Device {
         self.0.device.limits()
     }
 
-    /// Makes a buffer of at least `bytes` bytes.
+    /// Makes a buffer of at least `bytes` bytes, to be bound as a whole.
     ///
     /// # Errors
     /// If it is larger than the device allows, or memory has run out.
     pub(super) fn buffer(&self, bytes: usize, usage: BufferUsages) -> Result<Buffer> {
+        self.buffer_of_parts(bytes, bytes, usage)
+    }
+
+    /// Makes a buffer of which at most `part` bytes are bound at a time.
+    ///
+    /// # Errors
+    /// As [`Device::buffer`].
+    pub(super) fn buffer_of_parts(
+        &self,
+        bytes: usize,
+        part: usize,
+        usage: BufferUsages,
+    ) -> Result<Buffer> {
         // No buffer is empty, and copies move whole words.
         let size = (bytes as u64).max(16).next_multiple_of(16);
         let limits = self.limits();
-        let most = limits
-            .max_storage_buffer_binding_size
-            .min(limits.max_buffer_size);
-        if usage.contains(BufferUsages::STORAGE) && size > most {
+        let most = match usage.contains(BufferUsages::STORAGE) {
+            true => limits.max_storage_buffer_binding_size,
+            false => limits.max_buffer_size,
+        };
+        if part as u64 > most || size > limits.max_buffer_size {
             return Err(Error::failure(format!(
                 "an array of {} MiB is larger than the {} MiB that the GPU {} can bind; use a smaller --batch-size or \
                  --width, or --backend cpu",
                 size >> 20,
-                most >> 20,
+                most.min(limits.max_buffer_size) >> 20,
                 self.0.candidate.name()
             )));
         }
@@ -255,115 +248,9 @@ impl Device {
         Ok(buffer)
     }
 
-    /// The layouts for arrays of which each is written or not.
-    fn layout(&self, writable: &[bool]) -> (BindGroupLayout, PipelineLayout) {
-        let mut layouts = locked(&self.0.layouts);
-        let known = layouts.get(writable);
-        if let Some(layouts) = known {
-            return layouts.clone();
-        }
-        let entry = |(binding, &writable): (usize, &bool)| BindGroupLayoutEntry {
-            binding: binding as u32,
-            visibility: ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer {
-                ty: wgpu::BufferBindingType::Storage {
-                    read_only: !writable,
-                },
-                has_dynamic_offset: false,
-                min_binding_size: None,
-            },
-            count: None,
-        };
-        let entries: Vec<_> = writable.iter().enumerate().map(entry).collect();
-        let group = self
-            .0
-            .device
-            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-                label: None,
-                entries: &entries,
-            });
-        let pipeline = self
-            .0
-            .device
-            .create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-                label: None,
-                bind_group_layouts: &[Some(&group)],
-                immediate_size: IMMEDIATES,
-            });
-        layouts.insert(writable.to_vec(), (group.clone(), pipeline.clone()));
-        (group, pipeline)
-    }
-
-    /// The compiled kernel of `source` for arrays of which each is written or not; compiled once.
-    ///
-    /// # Errors
-    /// If the driver refuses it.
-    pub(super) fn pipeline(&self, source: &Source, writable: &[bool]) -> Result<ComputePipeline> {
-        let overrides = source.overrides.iter();
-        let bits = overrides.map(|(name, x)| (name.clone(), x.to_bits()));
-        let key = (source.text.clone(), bits.collect::<Vec<_>>());
-        if let Some(pipeline) = locked(&self.0.pipelines).get(&key) {
-            return Ok(pipeline.clone());
-        }
-        let descriptor = wgpu::ShaderModuleDescriptor {
-            label: Some(source.name),
-            source: wgpu::ShaderSource::Wgsl(source.text.as_str().into()),
-        };
-        let checks = match std::env::var_os("COULOMB_GPU_CHECKED") {
-            Some(_) => ShaderRuntimeChecks::checked(),
-            None => ShaderRuntimeChecks::unchecked(),
-        };
-        // SAFETY: the kernels keep the three promises that the checks would enforce. Every index is compared with its
-        // array's size, which the host derives from the plan that also sized the buffers; every loop ends, as its
-        // counter grows towards a bound that does not change; no divisor is zero, as sizes of empty arrays launch
-        // nothing. CI runs every primitive and random fused tapes with the checks, too (COULOMB_GPU_CHECKED).
-        let module = unsafe {
-            self.0
-                .device
-                .create_shader_module_trusted(descriptor, checks)
-        };
-        let constants: Vec<(&str, f64)> = source
-            .overrides
-            .iter()
-            .map(|(name, x)| (name.as_str(), *x))
-            .collect();
-        let (_, layout) = self.layout(writable);
-        let pipeline = self
-            .0
-            .device
-            .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(source.name),
-                layout: Some(&layout),
-                module: &module,
-                entry_point: Some("main"),
-                compilation_options: wgpu::PipelineCompilationOptions {
-                    constants: &constants,
-                    zero_initialize_workgroup_memory: false,
-                },
-                cache: self.0.on_disk.as_ref().map(PipelinesOnDisk::cache),
-            });
-        self.0.counters.pipelines.add(1);
-        self.check()?;
-        locked(&self.0.pipelines).insert(key, pipeline.clone());
-        Ok(pipeline)
-    }
-
-    /// Binds arrays: parts of buffers, each written or not.
-    pub(super) fn bind_group(&self, arrays: &[(wgpu::BufferBinding<'_>, bool)]) -> BindGroup {
-        let writable: Vec<bool> = arrays.iter().map(|(_, writable)| *writable).collect();
-        let (layout, _) = self.layout(&writable);
-        let entries: Vec<BindGroupEntry<'_>> = (arrays.iter().enumerate())
-            .map(|(binding, (array, _))| BindGroupEntry {
-                binding: binding as u32,
-                resource: wgpu::BindingResource::Buffer(array.clone()),
-            })
-            .collect();
-        self.0.counters.bind_groups.add(1);
-        self.0.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: None,
-            layout: &layout,
-            entries: &entries,
-        })
+    /// What has been compiled for the device.
+    pub(super) fn pipelines(&self) -> &Pipelines {
+        &self.0.pipelines
     }
 
     /// Hands commands to the device.
@@ -400,14 +287,6 @@ impl Device {
     /// Runs the callbacks of what is done, without waiting.
     pub(super) fn poll(&self) {
         let _ = self.0.device.poll(PollType::Poll);
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        if let Some(on_disk) = &self.on_disk {
-            on_disk.save();
-        }
     }
 }
 

@@ -84,6 +84,11 @@ impl Memory {
             let bytes = Format::Half.bytes() * plan.slots[slot].count;
             half_copies.insert(slot, device.buffer(bytes, USAGE)?);
         }
+        let largest = homes.iter().map(|home| match home {
+            Home::Input { count, .. } => *count,
+            _ => 0,
+        });
+        let largest = largest.max().unwrap_or(0);
         let [first, second] = lowering
             .between
             .map(|count| device.buffer(4 * count, USAGE));
@@ -91,7 +96,7 @@ impl Memory {
             homes,
             between: [first?, second?],
             half_copies,
-            inputs_there: device.buffer(4 * inputs.len(), USAGE)?,
+            inputs_there: device.buffer_of_parts(4 * inputs.len(), 4 * largest, USAGE)?,
             inputs,
             inputs_changed: true,
         })

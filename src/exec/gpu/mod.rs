@@ -7,7 +7,7 @@
 //! Reading order: `kernels/gemm.wgsl`, then here `module` (how kernels are put together from files), `epilogue` (fused
 //! pointwise work as WGSL), `values` (what is stored, and how precisely), `lower`, `products`, `pairwise`, `split`,
 //! `tile` (from steps to launches), `launch`, `memory`, `program` (arrays and runs), `ring` (scalars come back without
-//! waiting), `resident` (state on the device), `device`, `transfer`, `adapters`, `cores`, `counts`, `disk`, `clock`.
+//! waiting), `resident` (state on the device), `device`, `pipelines`, `transfer`, `adapters`, `cores`, `counts`, `disk`, `clock`.
 //!
 //! Results are the same bits in every run on one device and driver: every sum has a fixed order.
 
@@ -23,6 +23,7 @@ mod lower;
 mod memory;
 mod module;
 mod pairwise;
+mod pipelines;
 mod products;
 mod program;
 mod resident;
