@@ -16,10 +16,11 @@
 //! ```
 //!
 //! Reading order: [`op`] (what can be recorded, with formulas), `record` and `functions` (the functions that record),
-//! [`grad`] (the whole calculus on one page; `rows` asks two questions in one sweep), [`plan`] (how a tape becomes a short list of fused steps).
+//! [`grad`] (the whole calculus on one page; `rows` asks two questions in one sweep), [`plan`] (how a tape becomes a
+//! short list of fused steps).
 //!
 //! Adding a primitive touches four places: its line in [`op`], its rule in [`grad`], its kernels in
-//! [`crate::exec`], its case in `tests/primitives.rs`.
+//! [`crate::exec`], its case in `tests/primitives/main.rs`.
 
 pub mod convolution;
 pub mod explain;

@@ -1,9 +1,9 @@
 //! Floor 6: training as a user sees it. Read `trainer` first: the whole of training on one screen.
 //!
 //! `config` (with `picture_config`) says what a run is and `presets` names some, `model` builds its networks and
-//! tape, `run_dir` and `checkpoint` keep it on disk, `progress` shows it, `interrupt` ends it politely, `machine` says where it computes, `profile`
-//! times its step. `subject`
-//! holds all that depends on what is learnt: points, judgement and figures.
+//! tape, `run_dir` and `checkpoint` keep it on disk, `progress` shows it, `interrupt` ends it politely, `machine`
+//! says where it computes, `profile` times its step. `subject` holds all that depends on what is learnt: points,
+//! judgement and figures.
 
 pub mod checkpoint;
 pub mod config;
