@@ -9,6 +9,7 @@
 // want. No subgroup operation is used: some drivers fail on modules with both kinds.
 //
 // Replaces `main` of gemm.wgsl, whose bindings, sizes and functions it uses; other kernels replace those as there.
+// cores_emulated.wgsl replaces the matrices.
 
 enable f16;
 enable wgpu_cooperative_matrix;
@@ -35,6 +36,33 @@ const STRIDE_B = CORES_WIDE * 32u + 8u;
 var<workgroup> slab_a: array<f16, CORES_HIGH * 64u * STRIDE_A>;
 var<workgroup> slab_b: array<f16, SLAB * STRIDE_B>;
 var<workgroup> sums: array<f32, CORES_HIGH * CORES_WIDE * 256u>;
+
+// This thread's number in its workgroup.
+var<private> thread: u32;
+
+alias LeftMatrix = coop_mat16x16<f16, A>;
+alias RightMatrix = coop_mat16x16<f16, B>;
+alias SumMatrix = coop_mat16x16<f32, C>;
+
+// The matrix of slab_a whose first element is at `start`.
+fn load_left(start: u32) -> LeftMatrix {
+    return coopLoadT<LeftMatrix>(&slab_a[start], STRIDE_A);
+}
+
+// The matrix of slab_b whose first element is at `start`.
+fn load_right(start: u32) -> RightMatrix {
+    return coopLoadT<RightMatrix>(&slab_b[start], STRIDE_B);
+}
+
+fn multiply_add(left: LeftMatrix, right: RightMatrix, sum: SumMatrix) -> SumMatrix {
+    return coopMultiplyAdd(left, right, sum);
+}
+
+// Writes the 256 elements to `sums`, from `start` on.
+fn store_sums(matrix: SumMatrix, start: u32) {
+    let stride = 16u;
+    coopStoreT(matrix, &sums[start], stride);
+}
 
 // Whether x is not a number. By its bits: some compilers assume that comparisons never meet one.
 fn is_nan(x: f32) -> bool {
@@ -63,12 +91,11 @@ fn epilogue(i: u32, value: f32) {
 }
 
 // Hands a matrix of sums, whose first element is (row, column) of the result, to the pointwise work.
-fn finish(matrix: coop_mat16x16<f32, C>, t: u32, part: u32, row: u32, column: u32) {
-    let start = t / 32u * 256u;
-    let stride = 16u;
-    coopStoreT(matrix, &sums[start], stride);
+fn finish(matrix: SumMatrix, part: u32, row: u32, column: u32) {
+    let start = thread / 32u * 256u;
+    store_sums(matrix, start);
     workgroupBarrier();
-    for (var e = t % 32u; e < 256u; e += 32u) {
+    for (var e = thread % 32u; e < 256u; e += 32u) {
         let r = row + e / 16u;
         let c = column + e % 16u;
         if r < sizes.rows && c < sizes.columns {
@@ -88,6 +115,7 @@ fn main(
     if tile >= sizes.tiles {
         return;
     }
+    thread = t;
     let threads = CORES_HIGH * CORES_WIDE * 32u;
     let tile_rows = CORES_HIGH * 64u;
     let tile_columns = CORES_WIDE * 32u;
@@ -98,14 +126,14 @@ fn main(
     let first = group.z * sizes.part_terms;
     let end = min(first + sizes.part_terms, sizes.terms);
 
-    var c00 = coop_mat16x16<f32, C>();
-    var c01 = coop_mat16x16<f32, C>();
-    var c10 = coop_mat16x16<f32, C>();
-    var c11 = coop_mat16x16<f32, C>();
-    var c20 = coop_mat16x16<f32, C>();
-    var c21 = coop_mat16x16<f32, C>();
-    var c30 = coop_mat16x16<f32, C>();
-    var c31 = coop_mat16x16<f32, C>();
+    var c00 = SumMatrix();
+    var c01 = SumMatrix();
+    var c10 = SumMatrix();
+    var c11 = SumMatrix();
+    var c20 = SumMatrix();
+    var c21 = SumMatrix();
+    var c30 = SumMatrix();
+    var c31 = SumMatrix();
     for (var k0 = first; k0 < end; k0 += SLAB) {
         for (var e = t; e < tile_rows * SLAB; e += threads) {
             let r = select(e % tile_rows, e / SLAB, A_ALONG_TERMS);
@@ -129,31 +157,31 @@ fn main(
         for (var k = 0u; k < SLAB; k += 16u) {
             let a0 = own_row * STRIDE_A + k;
             let b0 = k * STRIDE_B + own_column;
-            let left0 = coopLoadT<coop_mat16x16<f16, A>>(&slab_a[a0], STRIDE_A);
-            let left1 = coopLoadT<coop_mat16x16<f16, A>>(&slab_a[a0 + 16u * STRIDE_A], STRIDE_A);
-            let left2 = coopLoadT<coop_mat16x16<f16, A>>(&slab_a[a0 + 32u * STRIDE_A], STRIDE_A);
-            let left3 = coopLoadT<coop_mat16x16<f16, A>>(&slab_a[a0 + 48u * STRIDE_A], STRIDE_A);
-            let right0 = coopLoadT<coop_mat16x16<f16, B>>(&slab_b[b0], STRIDE_B);
-            let right1 = coopLoadT<coop_mat16x16<f16, B>>(&slab_b[b0 + 16u], STRIDE_B);
-            c00 = coopMultiplyAdd(left0, right0, c00);
-            c01 = coopMultiplyAdd(left0, right1, c01);
-            c10 = coopMultiplyAdd(left1, right0, c10);
-            c11 = coopMultiplyAdd(left1, right1, c11);
-            c20 = coopMultiplyAdd(left2, right0, c20);
-            c21 = coopMultiplyAdd(left2, right1, c21);
-            c30 = coopMultiplyAdd(left3, right0, c30);
-            c31 = coopMultiplyAdd(left3, right1, c31);
+            let left0 = load_left(a0);
+            let left1 = load_left(a0 + 16u * STRIDE_A);
+            let left2 = load_left(a0 + 32u * STRIDE_A);
+            let left3 = load_left(a0 + 48u * STRIDE_A);
+            let right0 = load_right(b0);
+            let right1 = load_right(b0 + 16u);
+            c00 = multiply_add(left0, right0, c00);
+            c01 = multiply_add(left0, right1, c01);
+            c10 = multiply_add(left1, right0, c10);
+            c11 = multiply_add(left1, right1, c11);
+            c20 = multiply_add(left2, right0, c20);
+            c21 = multiply_add(left2, right1, c21);
+            c30 = multiply_add(left3, right0, c30);
+            c31 = multiply_add(left3, right1, c31);
         }
         workgroupBarrier();
     }
     let row = row0 + own_row;
     let column = column0 + own_column;
-    finish(c00, t, group.z, row, column);
-    finish(c01, t, group.z, row, column + 16u);
-    finish(c10, t, group.z, row + 16u, column);
-    finish(c11, t, group.z, row + 16u, column + 16u);
-    finish(c20, t, group.z, row + 32u, column);
-    finish(c21, t, group.z, row + 32u, column + 16u);
-    finish(c30, t, group.z, row + 48u, column);
-    finish(c31, t, group.z, row + 48u, column + 16u);
+    finish(c00, group.z, row, column);
+    finish(c01, group.z, row, column + 16u);
+    finish(c10, group.z, row + 16u, column);
+    finish(c11, group.z, row + 16u, column + 16u);
+    finish(c20, group.z, row + 32u, column);
+    finish(c21, group.z, row + 32u, column + 16u);
+    finish(c30, group.z, row + 48u, column);
+    finish(c31, group.z, row + 48u, column + 16u);
 }

@@ -241,6 +241,48 @@ fn kernels_for_real_devices() {
     equals_the_cpu(&gpu, &t, 1e-4);
 }
 
+/// The kernel for tensor cores with its matrices emulated, on whatever there is: each of its tiles, edges that fill none,
+/// cut terms, and every contraction.
+#[test]
+fn the_walk_of_products_on_tensor_cores() {
+    if support::gpu(Precision::Half).is_none() {
+        return;
+    }
+    let device = own_device(Precision::Half);
+    device.set_engine(Engine::EmulatedCores);
+    let gpu = Backend::Gpu(device);
+    // Tiles of 64 x 64, also with terms in two parts; of 128 x 64; of 128 x 128.
+    let sizes = [
+        ([70, 90, 130], false, true),
+        ([70, 90, 130], true, false),
+        ([40, 600, 33], false, false),
+        ([1030, 33, 2050], false, false),
+        ([1030, 33, 4300], true, true),
+    ];
+    for ([m, k, n], ta, tb) in sizes {
+        let mut t = Tape::new();
+        let a = t.input("a", if ta { [k, m] } else { [m, k] });
+        let b = t.input("b", if tb { [n, k] } else { [k, n] });
+        let product = t.matmul(a, ta, b, tb);
+        let y = t.tanh(product);
+        t.output("y", y);
+        equals_the_cpu(&gpu, &t, 3e-3);
+    }
+    let mut t = Tape::new();
+    let window = coulomb_gan::tape::Window {
+        stride: [2; 2],
+        padding: [2; 2],
+    };
+    let (x, w) = (t.input("x", [7, 33, 11, 12]), t.input("w", [35, 33, 5, 5]));
+    let y = t.conv2d(x, w, window);
+    let back = t.conv2d_input_grad(y, w, window, [11, 12]);
+    let filters = t.conv2d_weight_grad(x, y, window, [5, 5]);
+    for (i, v) in [y, back, filters].into_iter().enumerate() {
+        t.output(&i.to_string(), v);
+    }
+    equals_the_cpu(&gpu, &t, 3e-3);
+}
+
 /// Compares all outputs of a tape on random inputs, relative to the largest number of each.
 fn equals_the_cpu(gpu: &Backend, t: &Tape, tolerance: f32) {
     let cpu = Backend::cpu(Some(2)).unwrap();

@@ -49,7 +49,12 @@ fn every_file_is_a_module() {
 /// Validates what is compiled for a tape, each kernel once.
 fn validate_tape(tape: &Tape, seen: &mut HashSet<String>) {
     for precision in [Precision::Single, Precision::Half] {
-        for engine in [Engine::Hardware, Engine::Software, Engine::Cores] {
+        for engine in [
+            Engine::Hardware,
+            Engine::Software,
+            Engine::Cores,
+            Engine::EmulatedCores,
+        ] {
             for source in sources(tape, precision, engine) {
                 let Source {
                     name,

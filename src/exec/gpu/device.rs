@@ -141,6 +141,7 @@ impl Device {
         let candidate = self.0.candidate.describe();
         let cores = match self.engine() {
             Engine::Cores => " on tensor cores",
+            Engine::EmulatedCores => " on emulated tensor cores",
             _ => "",
         };
         format!("gpu {candidate}, {}{cores}", self.0.precision.name())

@@ -70,7 +70,8 @@ impl Module {
     }
 
     /// The module's text. `enable` directives come first, as WGSL demands, then overrides: naga 30 fails if one follows an
-    /// array whose size is made of others.
+    /// array whose size is made of others. Tensor cores are enabled only where their matrices have not been replaced, as
+    /// devices without them refuse the word.
     pub fn text(&self) -> String {
         let rank = |text: &str| match text.split(' ').next() {
             Some("enable") => 0,
@@ -78,6 +79,8 @@ impl Module {
             _ => 2,
         };
         let mut texts: Vec<&str> = self.items.iter().map(|(_, text)| text.as_str()).collect();
+        let cores = texts.iter().any(|text| text.contains("coop_mat"));
+        texts.retain(|text| cores || !text.starts_with("enable wgpu_cooperative_matrix"));
         texts.sort_by_key(|text| rank(text));
         texts.concat()
     }

@@ -100,7 +100,7 @@ impl Lowering<'_> {
             let pairs = rows * charges;
             // Differences of halves would lose what potentials live on.
             let engine = match self.engine {
-                Engine::Cores => Engine::Hardware,
+                Engine::Cores | Engine::EmulatedCores => Engine::Hardware,
                 engine => engine,
             };
             let mut cut = cut(rows, charges, m, engine);

@@ -3,7 +3,7 @@
 use super::epilogue::Place;
 use super::launch::{Kernel, grid};
 use super::lower::{GEMM, Lowering};
-use super::tile::{Cut, cut};
+use super::tile::{Cut, Engine, cut};
 use super::values::{Format, SMALL};
 use crate::exec::Precision;
 use crate::exec::view::Class;
@@ -12,6 +12,7 @@ use crate::tape::plan::{Contraction, SlotId, SlotKind};
 
 const CONVOLUTION: &str = include_str!("../../../kernels/convolution.wgsl");
 const CORES: &str = include_str!("../../../kernels/gemm_cores.wgsl");
+const CORES_EMULATED: &str = include_str!("../../../kernels/cores_emulated.wgsl");
 const CONVOLUTION_FILTER: &str = include_str!("../../../kernels/convolution_filter.wgsl");
 
 /// A product of `[rows, terms]` and `[terms, columns]` whose factors are looked up by a kernel's own functions.
@@ -207,6 +208,9 @@ impl Lowering<'_> {
         let registers = [("A4", tile.a4), ("B4", tile.b4)];
         let subgroups = [("CORES_HIGH", tile.high), ("CORES_WIDE", tile.wide)];
         let (files, constants, own): (&[&str], _, &[(&str, f64)]) = match cut.cores {
+            true if self.engine == Engine::EmulatedCores => {
+                (&[GEMM, CORES, CORES_EMULATED], &subgroups, &[])
+            }
             true => (&[GEMM, CORES], &subgroups, &[]),
             false => (&[GEMM], &registers, &threads),
         };

@@ -36,6 +36,15 @@ pub enum Engine {
     Software,
     /// `kernels/gemm_cores.wgsl`, where the product is large enough.
     Cores,
+    /// The same without tensor cores, for tests: `kernels/cores_emulated.wgsl` stands for them.
+    EmulatedCores,
+}
+
+impl Engine {
+    /// Whether large products are cut for tensor cores.
+    pub(super) fn has_cores(self) -> bool {
+        matches!(self, Self::Cores | Self::EmulatedCores)
+    }
 }
 
 /// How a product is cut.
@@ -101,10 +110,10 @@ impl Tile {
 /// The cut of `[rows, terms] x [terms, columns]` that should take least time: the work with its padding, by the tile's
 /// rate, by the share of the device that has something to do.
 pub(super) fn cut(rows: usize, columns: usize, terms: usize, engine: Engine) -> Cut {
-    let cores = engine == Engine::Cores && rows.min(columns).min(terms) >= LEAST_FOR_CORES;
+    let cores = engine.has_cores() && rows.min(columns).min(terms) >= LEAST_FOR_CORES;
     let (tiles, wanted): (&[(Tile, f64)], usize) = match engine {
         Engine::Software => (&SOFTWARE_TILES, WANTED_SOFTWARE),
-        Engine::Cores if cores => (&CORE_TILES, WANTED),
+        _ if cores => (&CORE_TILES, WANTED),
         _ => (&TILES, WANTED),
     };
     let mut best: Option<(Cut, f64)> = None;
