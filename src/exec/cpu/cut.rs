@@ -17,6 +17,9 @@ use crate::tape::plan::{Kernel, Step};
 /// product finds its numbers in the first-level cache.
 const CHUNK: usize = 1 << 18;
 
+/// What moving a number through the cache costs, in floating-point operations.
+const MOVED: usize = 16;
+
 /// How a result `[outer, inner · unit]` is cut.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cut {
@@ -63,7 +66,12 @@ impl Cut {
             }
             Some(Kernel::Matmul { ta, tb, size, .. }) => {
                 let gemm = Gemm::new(*ta, *tb, *size);
-                (gemm.chunk_rows() * gemm.n, gemm.m * gemm.n, 2 * gemm.k)
+                let moved = MOVED * (1 + gemm.k / gemm.n.max(1));
+                (
+                    gemm.chunk_rows() * gemm.n,
+                    gemm.m * gemm.n,
+                    2 * gemm.k + moved,
+                )
             }
             // Sixteen columns are a register or two; row sums are whole by themselves.
             Some(Kernel::Sum {
@@ -82,12 +90,14 @@ impl Cut {
                 (unit, points * width, (real + generated) * pair)
             }
         };
-        let (unit, cost) = (unit.max(1), cost.max(1) + 16 * instructions);
+        let (unit, cost) = (unit.max(1), cost.max(1) + MOVED * instructions);
+        // A power of two is as many chunks for each thread of the usual crews.
+        let chunks = (count * cost).div_ceil(CHUNK).next_power_of_two();
         Self {
             outer: 1,
             outer_block: 1,
             inner: count,
-            inner_block: (CHUNK / (unit * cost)).max(1) * unit,
+            inner_block: count.div_ceil(unit).div_ceil(chunks).max(1) * unit,
             unit: 1,
         }
     }
