@@ -354,6 +354,19 @@ fn large_matrix_products() {
     }
 }
 
+/// So do products of at most four columns; rows and terms fill registers or do not.
+#[test]
+fn narrow_matrix_products() {
+    for n in 1..=5 {
+        for [m, k] in [[1, 1], [16, 32], [70, 45], [131, 8], [3, 200]] {
+            for trial in matmul_trials(9, [m, k, n]) {
+                let check = trial.check();
+                check.unwrap_or_else(|why| panic!("{m} x {k} x {n}: {why}"));
+            }
+        }
+    }
+}
+
 /// A sum over many more numbers than a chain of partial sums has.
 #[test]
 fn long_sums() {

@@ -8,10 +8,13 @@
 //! that belongs to a chunk and a block stays in the second-level cache while all of `C`'s columns pass by, and the
 //! chunk has several tiles' rows, which share each panel while it is in the cache too.
 //!
+//! Where `C` has a few columns only, `narrow` computes it, without a copy of `B` wherever that can be.
+//!
 //! The result does not depend on the number of threads: every element of `C` is one chain of multiply-adds over
 //! `k`, in order, in whatever tile and block it lies.
 
 use super::lanes::{Kernel, Lanes};
+use super::narrow::{self, NarrowRows};
 use super::rearrange::transpose_rows;
 use super::tile::Tile;
 
@@ -60,26 +63,35 @@ impl Gemm {
         self.k * self.n > RESIDENT
     }
 
+    /// Whether there are too few columns for tiles.
+    fn is_narrow(&self) -> bool {
+        self.n <= narrow::MOST_COLUMNS
+    }
+
     /// The least number of rows to compute in one go: a tile's, or what repays walking through all of `B`.
     pub fn chunk_rows(&self) -> usize {
-        match self.is_large() {
-            true => LARGE_ROWS * LARGE_TILES,
-            false => TILE_ROWS,
+        match (self.is_narrow(), self.is_large()) {
+            (true, _) => narrow::ROWS,
+            (false, true) => LARGE_ROWS * LARGE_TILES,
+            (false, false) => TILE_ROWS,
         }
     }
 
     /// How `B` is read on a machine with `lanes` numbers per register.
     pub fn right(&self, lanes: usize) -> Right {
-        if self.tb || self.is_large() || !self.n.is_multiple_of(lanes) {
-            Right::Packed(self.k * self.n.next_multiple_of(lanes))
-        } else {
-            Right::InPlace
+        let in_place = match self.is_narrow() {
+            true => self.ta || self.tb || self.n == 1,
+            false => !self.tb && !self.is_large() && self.n.is_multiple_of(lanes),
+        };
+        match in_place {
+            true => Right::InPlace,
+            false => Right::Packed(self.k * self.n.next_multiple_of(lanes)),
         }
     }
 }
 
 /// Copies panels of `B` so that a row of a panel is contiguous and a whole number of registers, zeros behind
-/// the last column. Panel `j` (of [`Lanes::N`] columns) starts at `j · N · k`.
+/// the last column. Panel `j` (of [`Lanes::N`] columns) starts at `j · N · k`. For `narrow` the copy is `[n, k]`.
 pub(super) struct Pack<'a> {
     pub gemm: Gemm,
     pub b: &'a [f32],
@@ -94,6 +106,13 @@ impl Kernel for Pack<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let Gemm { k, n, tb, .. } = self.gemm;
+        if self.gemm.is_narrow() {
+            for (column, out) in self.out.chunks_exact_mut(k).take(n).enumerate() {
+                let b = self.b[column..].iter().step_by(n);
+                out.iter_mut().zip(b).for_each(|(out, b)| *out = *b);
+            }
+            return;
+        }
         for (j, panel) in self.panels.zip(self.out.chunks_exact_mut(k * L::N)) {
             let columns = j * L::N..n.min((j + 1) * L::N);
             if columns.len() < L::N {
@@ -138,6 +157,24 @@ impl Kernel for Rows<'_> {
             return self.out.fill(0.0);
         }
         assert!(self.rows.end <= m && self.a.len() == m * k);
+        if self.gemm.is_narrow() {
+            let Self {
+                gemm,
+                a,
+                b,
+                rows,
+                out,
+                ..
+            } = self;
+            return NarrowRows {
+                gemm,
+                a,
+                b,
+                rows,
+                out,
+            }
+            .run::<L>();
+        }
         let (a_row, a_step) = if ta { (1, m) } else { (k, 1) };
         // From one register of columns to the next, and from one term to the next.
         let (b_panel, b_step) = match self.right {
