@@ -59,8 +59,8 @@ impl Tile<'_> {
     #[inline(always)]
     pub fn run<L: Lanes>(self, rows: usize, width: usize) {
         match (rows, width) {
-            (8, 2) => self.registers::<L, 8, 2>(),
-            (8, _) => self.registers::<L, 8, 1>(),
+            (8, 2) => self.edge::<L, 8, 2>(),
+            (8, _) => self.edge::<L, 8, 1>(),
             (_, 4) => self.rows::<L, 4>(rows),
             (_, 2) => self.rows::<L, 2>(rows),
             _ => self.rows::<L, 1>(rows),
@@ -70,11 +70,11 @@ impl Tile<'_> {
     #[inline(always)]
     fn rows<L: Lanes, const WIDTH: usize>(self, rows: usize) {
         match rows {
-            6 => self.registers::<L, 6, WIDTH>(),
-            4 => self.registers::<L, 4, WIDTH>(),
-            3 => self.registers::<L, 3, WIDTH>(),
-            2 => self.registers::<L, 2, WIDTH>(),
-            _ => self.registers::<L, 1, WIDTH>(),
+            6 => self.edge::<L, 6, WIDTH>(),
+            4 => self.edge::<L, 4, WIDTH>(),
+            3 => self.edge::<L, 3, WIDTH>(),
+            2 => self.edge::<L, 2, WIDTH>(),
+            _ => self.edge::<L, 1, WIDTH>(),
         }
     }
 
@@ -87,9 +87,18 @@ impl Tile<'_> {
         reach
     }
 
-    /// `ROWS × WIDTH` registers.
+    /// Only at the right edge are there registers that are not whole: elsewhere sums go straight to their registers.
     #[inline(always)]
-    fn registers<L: Lanes, const ROWS: usize, const WIDTH: usize>(self) {
+    fn edge<L: Lanes, const ROWS: usize, const WIDTH: usize>(self) {
+        match self.columns == WIDTH * L::N {
+            true => self.registers::<L, ROWS, WIDTH, true>(),
+            false => self.registers::<L, ROWS, WIDTH, false>(),
+        }
+    }
+
+    /// `ROWS × WIDTH` registers, all of them whole or not.
+    #[inline(always)]
+    fn registers<L: Lanes, const ROWS: usize, const WIDTH: usize, const WHOLE: bool>(self) {
         let [first, last] = self.reach(self.a_start, self.a_step);
         assert!(first >= 0 && last as usize + (ROWS - 1) * self.a_row < self.a.len());
         let [first, last] = self.reach(self.b_start, self.b_step);
@@ -97,8 +106,14 @@ impl Tile<'_> {
         let mut c = [[L::splat(0.0); WIDTH]; ROWS];
         if self.go_on {
             for (i, c) in c.iter_mut().enumerate() {
-                let row = &self.out[i * self.out_row..][..self.columns];
-                for (c, out) in c.iter_mut().zip(row.chunks(L::N)) {
+                let row = &self.out[i * self.out_row..];
+                if WHOLE {
+                    for (j, c) in c.iter_mut().enumerate() {
+                        *c = L::load(&row[j * L::N..]);
+                    }
+                    continue;
+                }
+                for (c, out) in c.iter_mut().zip(row[..self.columns].chunks(L::N)) {
                     *c = L::load_partial(out);
                 }
             }
@@ -131,8 +146,14 @@ impl Tile<'_> {
             }
         }
         for (i, c) in c.iter().enumerate() {
-            let row = &mut self.out[i * self.out_row..][..self.columns];
-            for (out, c) in row.chunks_mut(L::N).zip(c) {
+            let row = &mut self.out[i * self.out_row..];
+            if WHOLE {
+                for (j, c) in c.iter().enumerate() {
+                    c.store(&mut row[j * L::N..]);
+                }
+                continue;
+            }
+            for (out, c) in row[..self.columns].chunks_mut(L::N).zip(c) {
                 c.store_partial(out);
             }
         }

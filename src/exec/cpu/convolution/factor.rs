@@ -51,23 +51,29 @@ impl Factor {
         [self.plane[1] * terms * L::N, terms * L::N, L::N]
     }
 
-    /// Copies up to a register of rows, from row `first` on: place after place, and for each place term after term,
-    /// side by side the numbers of all rows. `out` has room for a whole register of rows; those that do not exist
-    /// have no numbers in it.
+    /// Numbers of a panel: a register of rows, of so many terms.
+    pub fn panel(&self, terms: usize, lanes: usize) -> usize {
+        self.places() * terms * lanes
+    }
+
+    /// Packs rows into panels: place after place, and for each place term after term, the numbers of all rows side by
+    /// side. In the last panel those that do not exist are left out.
     #[inline(always)]
     pub fn pack<L: Lanes>(
         &self,
         source: &[f32],
-        first: usize,
+        rows: Range<usize>,
         terms: Range<usize>,
         out: &mut [f32],
     ) {
-        let rows = L::N.min(self.rows - first);
-        for (number, term) in terms.clone().enumerate() {
-            let planes = &source[first * self.row + term * self.term..];
-            let out = &mut out[number * L::N..];
-            let size = [rows, self.places()];
-            transpose_rows::<L>(planes, self.row, size, out, terms.len() * L::N);
+        let panels = out.chunks_exact_mut(self.panel(terms.len(), L::N));
+        for (first, panel) in rows.clone().step_by(L::N).zip(panels) {
+            let size = [L::N.min(rows.end - first), self.places()];
+            for (i, term) in terms.clone().enumerate() {
+                let planes = &source[first * self.row + term * self.term..];
+                let out = &mut panel[i * L::N..];
+                transpose_rows::<L>(planes, self.row, size, out, terms.len() * L::N);
+            }
         }
     }
 }

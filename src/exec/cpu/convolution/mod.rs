@@ -36,6 +36,9 @@ pub(super) use product::{PackLeft, Product};
 pub(super) use scatter::Scatter;
 pub(super) use sums::Sums;
 
+/// Registers in a row of a tile.
+const WIDTH: usize = 2;
+
 /// A thread's memory for one block.
 #[derive(Debug)]
 pub(super) struct Scratch {

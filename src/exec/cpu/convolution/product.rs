@@ -12,9 +12,9 @@
 
 use std::ops::Range;
 
-use super::Need;
 use super::factor::Factor;
 use super::window::{Axis, Window};
+use super::{Need, WIDTH};
 use crate::exec::cpu::cut::{Chunk, Cut};
 use crate::exec::cpu::lanes::{Kernel, Lanes};
 use crate::tape::convolution::Convolution;
@@ -28,13 +28,13 @@ const LANES: usize = 64;
 const CHUNKS: usize = 16;
 
 /// Terms of a block of a sum, about: they repay reading and writing it, and both factors' blocks stay in the caches.
-const TERMS: usize = 200;
+const TERMS: usize = 300;
 
 /// But at least so many at each place, which lie one after the other.
 const LEAST_TERMS: usize = 4;
 
-/// Sums that are worked on together, about: they stay in the second-level cache.
-const SUMS: usize = 128 << 10;
+/// Sums that are worked on together, about: the right factor is packed anew for every so many of them.
+const SUMS: usize = 256 << 10;
 
 /// A contraction as a product.
 #[derive(Debug, Clone, Copy)]
@@ -92,12 +92,14 @@ impl Product {
         let size = [self.left.rows, self.right.rows];
         let mut chunk =
             [even(size[0], ROWS), even(size[1], LANES)].map(|n| n.next_multiple_of(lanes));
+        let least = [lanes, WIDTH * lanes];
         while size[0].div_ceil(chunk[0]) * size[1].div_ceil(chunk[1]) < CHUNKS {
-            let larger = usize::from(chunk[1] >= chunk[0]);
-            if chunk[larger] <= lanes {
+            // The longer side is halved, but the lanes not below what fills a tile.
+            let axis = usize::from(chunk[1] > chunk[0].max(least[1]) || chunk[0] <= least[0]);
+            if chunk[axis] <= least[axis] {
                 break;
             }
-            chunk[larger] = (chunk[larger] / 2).next_multiple_of(lanes);
+            chunk[axis] = (chunk[axis] / 2).next_multiple_of(lanes);
         }
         chunk
     }
@@ -215,7 +217,9 @@ impl Kernel for PackLeft<'_> {
     type Output = ();
     #[inline(always)]
     fn run<L: Lanes>(self) {
+        let left = self.product.left;
         let (row, terms) = self.product.part(self.part, L::N);
-        self.product.left.pack::<L>(self.left, row, terms, self.out);
+        let rows = row..left.rows.min(row + L::N);
+        left.pack::<L>(self.left, rows, terms, self.out);
     }
 }

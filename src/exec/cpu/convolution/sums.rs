@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::Scratch;
 use super::product::Product;
 use super::window::Window;
+use super::{Scratch, WIDTH};
 use crate::exec::cpu::cut::Chunk;
 use crate::exec::cpu::lanes::{Kernel, Lanes};
 use crate::exec::cpu::rearrange::transpose_rows;
@@ -53,16 +53,8 @@ impl<'a, F: FnMut(usize) -> &'a mut [f32]> Sums<'a, F> {
             sums.fill(0.0);
         }
         for terms in product.blocks() {
-            let panel = product.right.places() * terms.len() * L::N;
-            for (first, panel) in lanes
-                .clone()
-                .step_by(L::N)
-                .zip(right.chunks_exact_mut(panel))
-            {
-                product
-                    .right
-                    .pack::<L>(self.right, first, terms.clone(), panel);
-            }
+            let (factor, panel) = (&product.right, product.right.panel(terms.len(), L::N));
+            factor.pack::<L>(self.right, lanes.clone(), terms.clone(), right);
             let mut sums = sums.chunks_exact_mut(rows.len() * padded);
             for i in places.clone() {
                 for j in 0..product.result[1] {
@@ -122,9 +114,6 @@ impl<'a, F: FnMut(usize) -> &'a mut [f32]> Sums<'a, F> {
     }
 }
 
-/// Registers in a row of a tile.
-const WIDTH: usize = 2;
-
 /// What a block of terms adds to the sums of one place of the result.
 struct Place<'a> {
     windows: [Window; 2],
@@ -171,8 +160,7 @@ impl Place<'_> {
                 let high = match (L::N - row % L::N).min(self.rows - row) {
                     8.. if L::MANY_REGISTERS => 8,
                     4.. => 4,
-                    2.. => 2,
-                    _ => 1,
+                    rest => rest,
                 };
                 let tile = Tile {
                     terms,
