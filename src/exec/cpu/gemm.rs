@@ -153,7 +153,7 @@ impl Kernel for Rows<'_> {
             while column < n {
                 let registers = (n - column) / L::N;
                 let width = match registers {
-                    4.. if L::MANY_REGISTERS => 4,
+                    4.. if L::REGISTERS >= 32 => 4,
                     2.. => 2,
                     _ => 1,
                 };

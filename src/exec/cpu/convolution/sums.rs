@@ -156,11 +156,12 @@ impl Place<'_> {
             let width = WIDTH.min((self.lanes - lane) / L::N);
             let mut row = 0;
             while row < self.rows {
-                // The rows that are left of a register of them.
-                let high = match (L::N - row % L::N).min(self.rows - row) {
-                    8.. if L::MANY_REGISTERS => 8,
-                    4.. => 4,
-                    rest => rest,
+                // Of the rows that are left of a register of them, as many as fill half of the registers with sums.
+                let rest = (L::N - row % L::N).min(self.rows - row);
+                let high = match rest.min(L::REGISTERS / (2 * WIDTH)) {
+                    7 => 6,
+                    5 => 4,
+                    high => high,
                 };
                 let tile = Tile {
                     terms,
