@@ -12,7 +12,6 @@ pub mod cpu;
 pub mod gpu;
 pub mod reference;
 mod store;
-mod view;
 
 use std::collections::HashMap;
 

@@ -14,14 +14,15 @@ pub enum Which {
     Filter,
 }
 
-/// Sizes that a draw stands for: filters that fit, at least one channel; now and then an empty batch.
+/// Sizes that a draw stands for: filters that fit, at least one channel; now and then an empty batch. Padding
+/// may be wider than a filter, so that some answers meet nothing, and so may strides, so that some pixels do.
 pub fn sizes(draw: &Draw) -> Convolution {
     let u = support::uniform(draw.seed, "sizes", 12, 0.0, 1.0);
     let pick =
         |i: usize, least: usize, most: usize| least + ((most - least + 1) as f32 * u[i]) as usize;
     let kernel = [pick(0, 1, 5), pick(1, 1, 5)];
-    let padding = [pick(2, 0, 3), pick(3, 0, 3)];
-    let stride = [pick(4, 1, 3), pick(5, 1, 3)];
+    let padding = [pick(2, 0, 5), pick(3, 0, 5)];
+    let stride = [pick(4, 1, 5), pick(5, 1, 5)];
     // At least what a filter needs, so sometimes padding alone makes it fit.
     let length = |axis: usize, i: usize| {
         let least = kernel[axis].saturating_sub(2 * padding[axis]).max(1);
@@ -50,6 +51,10 @@ pub fn large() -> Vec<Convolution> {
         ([3, 9, 17, 31], [17, 9, 5, 5], square(2)),
         ([2, 5, 21, 33], [9, 5, 3, 3], square(1)),
         ([1, 140, 5, 5], [600, 140, 2, 2], square(1)),
+        ([70, 19, 4, 4], [97, 19, 5, 5], square(2)),
+        ([65, 3, 7, 6], [66, 3, 2, 3], square(1)),
+        ([31, 66, 3, 2], [33, 66, 1, 2], square(5)),
+        ([16, 3, 8, 8], [48, 3, 5, 5], square(2)),
     ];
     shapes
         .map(|(x, w, window)| Convolution::new(x, w, window).expect("sizes that fit"))

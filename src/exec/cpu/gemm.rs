@@ -190,7 +190,7 @@ impl Kernel for Rows<'_> {
             while column < n {
                 let registers = (n - column) / L::N;
                 let width = match registers {
-                    4.. if L::MANY_REGISTERS => 4,
+                    4.. if L::REGISTERS >= 32 => 4,
                     2.. => 2,
                     _ => 1,
                 };
@@ -202,14 +202,15 @@ impl Kernel for Rows<'_> {
                         rest => rest,
                     };
                     let tile = Tile {
-                        k: terms.min(k - term),
-                        a: &self.a[row * a_row + term * a_step..],
+                        terms: [1, 1, terms.min(k - term)],
+                        a: self.a,
+                        a_start: row * a_row + term * a_step,
                         a_row,
-                        a_step,
+                        a_step: [0, 0, a_step as isize],
                         b: self.b,
                         b_start: column / L::N * b_panel + term * b_step,
                         b_panel,
-                        b_step,
+                        b_step: [0, 0, b_step as isize],
                         out: &mut self.out[(row - self.rows.start) * n + column..],
                         out_row: n,
                         columns: (n - column).min(width * L::N),

@@ -153,6 +153,8 @@ pub(super) fn transpose(
 }
 
 /// Writes the rows of `x`, `x_row` apart and `cols` long, as columns of `out`, whose rows are `out_row` apart.
+///
+/// Blocks of whole registers; the last ones reach back over those before them rather than over the edge.
 #[inline(always)]
 pub(super) fn transpose_rows<L: Lanes>(
     x: &[f32],
@@ -161,19 +163,16 @@ pub(super) fn transpose_rows<L: Lanes>(
     out: &mut [f32],
     out_row: usize,
 ) {
-    for first in (0..rows).step_by(L::N) {
-        for start in (0..cols).step_by(L::N) {
-            let (x, out) = (
-                &x[first * x_row + start..],
-                &mut out[start * out_row + first..],
-            );
-            let (height, width) = (L::N.min(rows - first), L::N.min(cols - start));
-            if height == L::N && width == L::N {
+    let back = |i: usize, end: usize| i.min(end.saturating_sub(L::N));
+    for i in (0..rows).step_by(L::N).map(|i| back(i, rows)) {
+        for j in (0..cols).step_by(L::N).map(|j| back(j, cols)) {
+            let (x, out) = (&x[i * x_row + j..], &mut out[j * out_row + i..]);
+            if rows >= L::N && cols >= L::N {
                 L::transpose(x, x_row, out, out_row);
                 continue;
             }
-            for i in 0..height {
-                for (j, x) in x[i * x_row..][..width].iter().enumerate() {
+            for i in 0..rows.min(L::N) {
+                for (j, x) in x[i * x_row..][..cols.min(L::N)].iter().enumerate() {
                     out[j * out_row + i] = *x;
                 }
             }

@@ -13,9 +13,7 @@
 
 use std::ops::Range;
 
-use super::convolution::{
-    self, Filters, Need, PackAnswers, PackFilters, Product, Products, Scatter, Scratch,
-};
+use super::convolution::{self, Need, PackLeft, Product, Scatter, Scratch, Sums};
 use super::crew::Place;
 use super::cut::{Chunk, Cut};
 use super::gemm::{self, Gemm, Right};
@@ -25,7 +23,7 @@ use super::pointwise;
 use super::rearrange;
 use super::slots::Slots;
 use crate::exec::buffer::Buffer;
-use crate::tape::plan::{self, Contraction, Pairwise, SlotId, Step};
+use crate::tape::plan::{self, Pairwise, SlotId, Step};
 
 /// What all threads do together before any of them goes on. `usize` is a step of the plan.
 #[derive(Debug)]
@@ -181,9 +179,9 @@ impl Shared<'_> {
             Task::PackConvolution(step) => {
                 let Some(plan::Kernel::Convolution { what, sizes, .. }) = &self.steps[step].kernel
                 else {
-                    unreachable!("only convolutions pack filters and answers");
+                    unreachable!("only convolutions pack their left factor");
                 };
-                let parts = convolution::packing_parts(*what, sizes, lanes);
+                let parts = Product::new(*what, sizes).packing_parts(lanes);
                 place.work_on(number, parts, |part| self.pack_convolution(step, part));
             }
             Task::SumChains(step, chains) => {
@@ -242,28 +240,20 @@ impl Shared<'_> {
     }
 
     fn pack_convolution(&self, step: usize, part: usize) {
-        let Some(plan::Kernel::Convolution { what, b, sizes, .. }) = &self.steps[step].kernel
+        let Some(plan::Kernel::Convolution { what, a, sizes, .. }) = &self.steps[step].kernel
         else {
-            unreachable!("only convolutions pack filters and answers");
+            unreachable!("only convolutions pack their left factor");
         };
-        let range = convolution::packing_part(*what, sizes, lanes_of(self.isa), part);
+        let product = Product::new(*what, sizes);
+        let range = product.packing_part(part, lanes_of(self.isa));
         // SAFETY: packing only reads operands of its step, and each chunk writes its own part.
-        let (b, out) = unsafe { (self.whole(*b), self.mine(self.pack, range)) };
-        match what {
-            Contraction::Filter => self.isa.run(PackAnswers {
-                c: *sizes,
-                y: b,
-                part,
-                out,
-            }),
-            _ => PackFilters {
-                product: Product::new(*what, sizes),
-                w: b,
-                part,
-                out,
-            }
-            .run(),
-        }
+        let (left, out) = unsafe { (self.whole(*a), self.mine(self.pack, range)) };
+        self.isa.run(PackLeft {
+            product,
+            left,
+            part,
+            out,
+        });
     }
 
     fn sum_chains(&self, step: usize, range: Range<usize>) {
@@ -337,34 +327,25 @@ impl Shared<'_> {
                 sizes,
             } => {
                 let piece = |outer| mine(*out, cut.piece(chunk, outer));
-                let (operand, packed) = (whole(*a), whole(self.pack));
-                match what {
-                    Contraction::Filter => self.isa.run(Filters {
+                let scratch = &mut workspace.convolution;
+                if convolution::scatters(*what, sizes, lanes_of(self.isa)) {
+                    self.isa.run(Scatter {
                         c: *sizes,
-                        x: operand,
-                        packed,
+                        y: whole(*a),
+                        w: whole(*b),
                         chunk,
-                        scratch: &mut workspace.convolution,
+                        scratch,
                         piece,
-                    }),
-                    _ if convolution::scatters(*what, sizes, lanes_of(self.isa)) => {
-                        self.isa.run(Scatter {
-                            c: *sizes,
-                            y: operand,
-                            w: whole(*b),
-                            chunk,
-                            scratch: &mut workspace.convolution,
-                            piece,
-                        });
-                    }
-                    _ => self.isa.run(Products {
+                    });
+                } else {
+                    self.isa.run(Sums {
                         product: Product::new(*what, sizes),
-                        source: operand,
-                        packed,
+                        left: whole(self.pack),
+                        right: whole(*b),
                         chunk,
-                        scratch: &mut workspace.convolution,
+                        scratch,
                         piece,
-                    }),
+                    });
                 }
             }
             plan::Kernel::Sum { x, out, size } => self.isa.run(rearrange::Sum {

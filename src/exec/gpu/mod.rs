@@ -32,6 +32,7 @@ mod split;
 mod tile;
 mod transfer;
 mod values;
+mod view;
 
 pub use adapters::{Candidate, choose, list, listing};
 pub use counts::Counts;

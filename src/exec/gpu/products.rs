@@ -5,8 +5,8 @@ use super::launch::{Kernel, grid};
 use super::lower::{GEMM, Lowering};
 use super::tile::{Cut, Engine, cut};
 use super::values::{Format, SMALL};
+use super::view::Class;
 use crate::exec::Precision;
-use crate::exec::view::Class;
 use crate::tape::convolution::Convolution;
 use crate::tape::plan::{Contraction, SlotId, SlotKind};
 

@@ -1,25 +1,22 @@
-//! Pictures of few channels, or of many answers: every answer is multiplied with all taps, and the products are spread.
+//! Pictures of few channels: every answer is multiplied with all taps, and the products are spread.
 //!
-//! Three rows, the colours of a picture, would not repay the gathering of a right factor. But each answer meets all
-//! taps of all channels, and these 75 rows times the answers of a picture, which are read where they lie, are a dense
-//! product over the filters. Its results are then added to the pixels that their taps meet ("col2im"): one addition
-//! for as many multiply-adds as there are filters.
+//! Three channels, the colours of a picture, would leave most lanes empty. But each answer meets all taps of all
+//! channels, and these 75 rows times the answers of a picture, which are read where they lie, are a dense product over
+//! the filters. Its results are then added to the pixels that their taps meet ("col2im"): one addition for as many
+//! multiply-adds as there are filters.
 //!
 //! They are added up in padded planes, one for each phase of a stride: with pixel `h = t · s + a − p`, tap `k` of
 //! answer `i` meets phase `a = k mod s` at `t = i + k / s`, so that neighbouring answers meet neighbours. At the end
 //! the phases of a plane are laced into a picture.
 
-use super::{Block, Left, Need, PANEL, Scratch};
+use super::{Need, Scratch};
 use crate::exec::cpu::cut::{Chunk, Cut};
+use crate::exec::cpu::gemm::{Gemm, Right, Rows};
 use crate::exec::cpu::lanes::{Kernel, Lanes};
 use crate::tape::convolution::Convolution;
 
-/// Pictures of fewer channels than this do not repay gathering; those of more do where a picture has few answers, ...
-const FEW_CHANNELS: usize = 16;
-
-/// ... fewer than this, or filters that fit no cache are read once for every picture.
-const MANY_ANSWERS: usize = 64;
-const CACHED: usize = 4 << 20;
+/// Pictures of more channels than this fill the lanes well enough.
+const FEW_CHANNELS: usize = 8;
 
 /// Products of the channels that are worked on together, about: they stay in the second-level cache.
 const PRODUCTS: usize = 128 << 10;
@@ -27,43 +24,32 @@ const PRODUCTS: usize = 128 << 10;
 /// Fewer filters than this do not repay the additions.
 const LEAST_FILTERS: usize = 16;
 
-/// Answers of a picture that are worked on together, about.
-const COLUMNS: usize = 256;
-
-/// Whole rows of answers that are worked on together.
-fn block(c: &Convolution) -> usize {
-    let [rows, row] = c.answer;
-    (COLUMNS / row.max(1)).clamp(1, rows.max(1))
+/// Whether this suits the sizes: answers must be whole registers, as they are read in place.
+pub(super) fn suits(c: &Convolution, lanes: usize) -> bool {
+    c.channels <= FEW_CHANNELS && c.filters >= LEAST_FILTERS && c.positions().is_multiple_of(lanes)
 }
 
-/// Whether this suits the sizes: blocks must be whole registers, as answers are read in place.
-pub(super) fn suits(c: &Convolution, lanes: usize) -> bool {
-    let [rows, row] = c.answer;
-    let many = c.positions() >= MANY_ANSWERS && c.filters * c.filter() <= CACHED;
-    (c.channels < FEW_CHANNELS || many)
-        && c.filters >= LEAST_FILTERS
-        && rows.is_multiple_of(block(c))
-        && (block(c) * row).is_multiple_of(lanes)
+/// Products of a channel.
+fn products(c: &Convolution) -> usize {
+    c.kernel[0] * c.kernel[1] * c.positions()
 }
 
 /// A chunk is some channels of a picture.
 pub(super) fn cut(c: &Convolution) -> Cut {
-    let products = c.kernel[0] * c.kernel[1] * block(c) * c.answer[1];
-    let blocks = c.channels.div_ceil((PRODUCTS / products.max(1)).max(1));
     Cut {
         outer: c.batch,
         outer_block: 1,
         inner: c.channels,
-        inner_block: c.channels.div_ceil(blocks.max(1)).max(1),
+        inner_block: (PRODUCTS / products(c)).clamp(1, c.channels),
         unit: c.picture.iter().product(),
     }
 }
 
-pub(super) fn need(c: &Convolution, lanes: usize) -> Need {
-    let columns = (block(c) * c.answer[1]).next_multiple_of(PANEL * lanes);
+pub(super) fn need(c: &Convolution) -> Need {
+    let channels = cut(c).inner_block;
     Need {
-        stage: cut(c).inner_block * Phases::new(c).channel(),
-        sums: cut(c).inner_block * c.kernel[0] * c.kernel[1] * columns,
+        sums: channels * products(c),
+        planes: channels * Phases::new(c).channel(),
         ..Need::default()
     }
 }
@@ -116,49 +102,42 @@ impl<'a, F: FnMut(usize) -> &'a mut [f32]> Kernel for Scatter<'a, F> {
     type Output = ();
     #[inline(always)]
     fn run<L: Lanes>(mut self) {
-        let (c, width) = (self.c, PANEL * L::N);
-        let [rows, row] = c.answer;
-        let columns = block(&c) * row;
+        let c = self.c;
         let (channels, taps) = (self.chunk.inner.clone(), c.kernel[0] * c.kernel[1]);
+        let gemm = Gemm::new(true, false, [c.filter(), c.filters, c.positions()]);
         for picture in self.chunk.outer.clone() {
-            let y = &self.y[picture * c.filters * c.positions()..][..c.filters * c.positions()];
-            let Scratch { stage, sums, .. } = &mut *self.scratch;
-            let planes = &mut stage[..channels.len() * Phases::new(&c).channel()];
-            planes.fill(0.0);
-            for first in (0..rows).step_by(block(&c)) {
-                Block {
-                    rows: channels.len() * taps,
-                    columns,
-                    k: c.filters,
-                    a: &self.w[channels.start * taps..],
-                    left: Left::Terms { term: c.filter() },
-                    b: &y[first * row..],
-                    panel: width,
-                    b_step: c.positions(),
-                    sums,
-                    go_on: false,
-                }
-                .run::<L>();
-                spread::<L>(&c, first, sums, columns.next_multiple_of(width), planes);
+            let y = c.filters * c.positions();
+            let Scratch { sums, planes, .. } = &mut *self.scratch;
+            let sums = &mut sums[..channels.len() * products(&c)];
+            Rows {
+                gemm,
+                right: Right::InPlace,
+                a: self.w,
+                b: &self.y[picture * y..][..y],
+                rows: channels.start * taps..channels.end * taps,
+                out: sums,
             }
+            .run::<L>();
+            let planes = &mut planes[..channels.len() * Phases::new(&c).channel()];
+            planes.fill(0.0);
+            spread::<L>(&c, sums, planes);
             lace(&c, planes, (self.piece)(picture));
         }
     }
 }
 
-/// Adds the products of rows of answers from row `first` on, a line of `sums` for each tap of each channel, to the
-/// planes.
+/// Adds the products, a line for each tap of each channel, to the planes.
 #[inline(always)]
-fn spread<L: Lanes>(c: &Convolution, first: usize, sums: &[f32], line: usize, planes: &mut [f32]) {
+fn spread<L: Lanes>(c: &Convolution, products: &[f32], planes: &mut [f32]) {
     let (phases, row) = (Phases::new(c), c.answer[1]);
     let [down, across] = c.window.stride;
-    let mut lines = sums.chunks_exact(line);
+    let mut lines = products.chunks_exact(c.positions());
     for planes in planes.chunks_exact_mut(phases.channel()) {
         for k in 0..c.kernel[0] {
             for l in 0..c.kernel[1] {
                 let products = lines.next().expect("a line for every tap of every channel");
-                let start = phases.line([k % down, l % across], first + k / down) + l / across;
-                for (i, products) in products.chunks_exact(row).take(block(c)).enumerate() {
+                let start = phases.line([k % down, l % across], k / down) + l / across;
+                for (i, products) in products.chunks_exact(row).enumerate() {
                     add::<L>(&mut planes[start + i * phases.size[1]..][..row], products);
                 }
             }

@@ -20,8 +20,8 @@ const VARIABLE: &str = "COULOMB_ISA";
 pub(super) trait Lanes: Copy {
     /// Numbers per register.
     const N: usize;
-    /// Whether there are 32 registers (AVX-512) rather than 16: kernels keep larger tiles in them.
-    const MANY_REGISTERS: bool;
+    /// Registers of the processor, in units of this one: kernels keep larger tiles in more of them.
+    const REGISTERS: usize;
     /// The same number in every lane.
     fn splat(x: f32) -> Self;
     /// The first `N` numbers of `x`; panics if there are fewer.

@@ -11,7 +11,8 @@ pub(super) struct Portable(f32x8);
 
 impl Lanes for Portable {
     const N: usize = 8;
-    const MANY_REGISTERS: bool = false;
+    // Sixteen of half the size.
+    const REGISTERS: usize = 8;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {

@@ -39,7 +39,7 @@ pub(super) fn run_avx2<K: Kernel>(kernel: K, isa: Isa) -> K::Output {
 /// implementations differ in nothing but these names, and a function cannot be generic over intrinsics.
 macro_rules! lanes {
     (
-        $name:ident, $n:literal, $many:literal, $set1:ident, $loadu:ident, $storeu:ident, $add:ident,
+        $name:ident, $n:literal, $registers:literal, $set1:ident, $loadu:ident, $storeu:ident, $add:ident,
         $sub:ident, $mul:ident, $div:ident, $fmadd:ident, $sqrt:ident, $max:ident, $min:ident, $select:path,
         $round:path, $to_int:ident, $set1_int:ident, $add_int:ident, $shift:ident, $cast:ident,
         $transpose:path, $inverse_sqrt:path
@@ -49,7 +49,7 @@ macro_rules! lanes {
         // alignment requirement.
         impl Lanes for $name {
             const N: usize = $n;
-            const MANY_REGISTERS: bool = $many;
+            const REGISTERS: usize = $registers;
             #[inline(always)]
             fn splat(x: f32) -> Self {
                 // SAFETY: see above.
@@ -254,7 +254,7 @@ fn transpose256(rows: [__m256; 8]) -> [__m256; 8] {
 lanes!(
     Avx512,
     16,
-    true,
+    32,
     _mm512_set1_ps,
     _mm512_loadu_ps,
     _mm512_storeu_ps,
@@ -280,7 +280,7 @@ lanes!(
 lanes!(
     Avx2,
     8,
-    false,
+    16,
     _mm256_set1_ps,
     _mm256_loadu_ps,
     _mm256_storeu_ps,

@@ -77,7 +77,7 @@ impl Sums<'_> {
     /// Walks through the panels with blocks of points. With 16 registers, larger blocks would spill their sums.
     #[inline(always)]
     pub(super) fn by_panels<L: Lanes>(self) {
-        if L::MANY_REGISTERS {
+        if L::REGISTERS >= 32 {
             self.blocks::<L, POINTS>();
         } else {
             self.blocks::<L, 2>();

@@ -41,7 +41,7 @@ impl Sums<'_> {
             let a = &self.a[points.start * m..points.end * m];
             let s = &mut scratch[..points.len() * count];
             s.fill(self.epsilon * self.epsilon);
-            if L::MANY_REGISTERS {
+            if L::REGISTERS >= 32 {
                 self.add_squares::<L, 4, 4>(a, s);
             } else {
                 self.add_squares::<L, 2, 4>(a, s);
@@ -51,7 +51,7 @@ impl Sums<'_> {
                 _ => {
                     self.weigh::<L>(s);
                     out.fill(0.0);
-                    if L::MANY_REGISTERS {
+                    if L::REGISTERS >= 32 {
                         self.add_differences::<L, 2, 8>(a, s, out);
                     } else {
                         self.add_differences::<L, 2, 4>(a, s, out);

@@ -5,7 +5,7 @@ use crate::tape::convolution::Convolution;
 /// Position `i` and tap `k` meet pixel `origin + i · step + k` of the source, along each axis; pixels outside
 /// are 0.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::exec) struct View {
+pub(super) struct View {
     /// Height and width of the source.
     pub size: [usize; 2],
     /// Pixels from one position to the next.
@@ -20,7 +20,7 @@ pub(in crate::exec) struct View {
 
 /// A dense product: a view of the source, the taps of the filters that belong to it, and where results go.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::exec) struct Class {
+pub(super) struct Class {
     pub view: View,
     /// Tap `k` of the view is tap `first_tap ± k · tap_step` of the filter.
     pub first_tap: [usize; 2],
@@ -96,13 +96,5 @@ impl Class {
             out.first[axis] = (first * s + a).saturating_sub(p);
         }
         out
-    }
-
-    /// The tap of the filter, as a place in `[K, L]`, that tap `[k, l]` of the view stands for.
-    pub fn filter_tap(&self, tap: [usize; 2], length: usize) -> usize {
-        let along = |axis: usize| {
-            self.first_tap[axis].wrapping_add_signed(tap[axis] as isize * self.tap_step[axis])
-        };
-        along(0) * length + along(1)
     }
 }
