@@ -5,7 +5,7 @@
 //! on the device from run to run, and comes back when somebody looks at the [`super::Store`].
 //!
 //! Reading order: `kernels/gemm.wgsl`, then here `module` (how kernels are put together from files), `epilogue` (fused
-//! pointwise work as WGSL), `values` (what is stored, and how precisely), `lower`, `products`, `pairwise`, `split`,
+//! pointwise work as WGSL), `values` (what is stored, and how precisely), `lower`, `products`, `view`, `pairwise`, `split`,
 //! `tile` (from steps to launches), `launch`, `memory`, `program` (arrays and runs), `ring` (scalars come back without
 //! waiting), `resident` (state on the device), `device`, `pipelines`, `transfer`, `adapters`, `cores`, `counts`, `disk`, `clock`.
 //!

@@ -1,4 +1,13 @@
-//! Computes contractions, a chunk at a time.
+//! Computes contractions, a chunk at a time:
+//!
+//! ```text
+//! for each stripe of the result's places
+//!     for each block of terms
+//!         pack the right factor
+//!         for each place of the stripe, each two registers of lanes, each few rows
+//!             a tile of sums += over pairs of places down, pairs across, and terms
+//!     turn the sums into planes of the result
+//! ```
 
 use std::ops::Range;
 
@@ -93,7 +102,7 @@ impl<'a, F: FnMut(usize) -> &'a mut [f32]> Sums<'a, F> {
         }
     }
 
-    /// Writes sums where each lane is a filter: turned into planes, as its registers belong to many pieces.
+    /// Writes sums where each lane is a filter. They are turned into planes first, as a register belongs to many pieces.
     #[inline(always)]
     fn write_lanes<L: Lanes>(&mut self, places: Range<usize>) {
         let [rows, lanes] = self.product.extent(self.chunk);
