@@ -23,32 +23,44 @@ pub(super) fn are_offered(adapter: &Adapter) -> bool {
         && [info.subgroup_min_size, info.subgroup_max_size] == [32; 2]
 }
 
-/// Compares products and convolutions on tensor cores with those of the ordinary kernels: every tile, sizes that fill
-/// none, and several times, as a race need not show at once.
+/// Compares products and convolutions of `engine` with those of the device's own: every tile, sizes that fill none, and
+/// several times, as a race need not show at once.
 ///
 /// # Errors
 /// If the device fails altogether.
-pub(super) fn are_right(device: &Device) -> Result<bool> {
+pub(super) fn are_right(device: &Device, engine: Engine) -> Result<bool> {
     let (tape, store) = sample()?;
-    let before = device.engine();
-    let [ordinary, cores] = [before, Engine::Cores].map(|engine| {
+    let own = device.engine();
+    let outputs = [own, engine].map(|engine| {
         device.set_engine(engine);
-        let mut store = store.duplicate()?;
-        let mut program = Program::new(device, &tape, &store)?;
-        for _ in 0..RUNS {
-            program.run(&mut store)?;
-        }
-        let outputs = tape.outputs().iter();
-        let read = |(name, _): &(String, _)| program.output(name).map(<[f32]>::to_vec);
-        outputs.map(read).collect::<Result<Vec<_>>>()
+        outputs(device, &tape, &store)
     });
-    device.set_engine(before);
-    let near = |(a, b): (&Vec<f32>, &Vec<f32>)| {
+    device.set_engine(own);
+    let [expected, found] = outputs;
+    Ok(agree(&expected?, &found?))
+}
+
+/// All outputs of the last of some runs.
+fn outputs(device: &Device, tape: &Tape, store: &Store) -> Result<Vec<Vec<f32>>> {
+    let mut store = store.duplicate()?;
+    let mut program = Program::new(device, tape, &store)?;
+    for _ in 0..RUNS {
+        program.run(&mut store)?;
+    }
+    let names = tape.outputs().iter().map(|(name, _)| name);
+    names
+        .map(|name| Ok(program.output(name)?.to_vec()))
+        .collect()
+}
+
+/// Whether numbers are near those expected. Mostly the same halves are multiplied, but sums are in another order.
+fn agree(expected: &[Vec<f32>], found: &[Vec<f32>]) -> bool {
+    expected.iter().zip(found).all(|(a, b)| {
         let largest = a.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
-        // Mostly the same halves are multiplied; sums are in another order.
-        std::iter::zip(a, b).all(|(a, b)| (a - b).abs() <= 1e-3 * largest)
-    };
-    Ok(ordinary?.iter().zip(&cores?).all(near))
+        a.iter()
+            .zip(b)
+            .all(|(a, b)| (a - b).abs() <= 1e-3 * largest)
+    })
 }
 
 /// Runs of which the last is looked at, each after all others have been overwritten.
@@ -73,9 +85,9 @@ fn sample() -> Result<(Tape, Store)> {
     let turned = t.matmul(b, true, a, true);
     t.output("turned", turned);
     // Grids that fill a device with the largest tile, and with the one between.
-    let long = random(&mut t, "long", &[1024, 1024])?;
+    let long = random(&mut t, "long", &[1024, 128])?;
     for (name, columns) in [("largest", 4352), ("between", 2176)] {
-        let factor = random(&mut t, &format!("{name} factor"), &[1024, columns])?;
+        let factor = random(&mut t, &format!("{name} factor"), &[128, columns])?;
         let product = t.matmul(long, false, factor, false);
         t.output(name, product);
     }
@@ -94,4 +106,36 @@ fn sample() -> Result<(Tape, Store)> {
     let filters = t.conv2d_weight_grad(x, y, window, [5, 5]);
     t.output("filters", filters);
     Ok((t, store))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exec::Precision;
+    use crate::exec::gpu::{choose, list};
+
+    /// The comparison at the start, with arithmetic in place of tensor cores.
+    #[test]
+    fn emulated_cores_pass_the_comparison() {
+        let device = choose(list(), None).and_then(|c| Device::open(c, Precision::Half));
+        let Ok(device) = device else {
+            let required = std::env::var_os("COULOMB_REQUIRE_GPU").is_some_and(|v| v == "1");
+            assert!(!required, "COULOMB_REQUIRE_GPU=1, but no GPU stores halves");
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), b"SKIPPED: no GPU\n");
+            return;
+        };
+        let own = device.engine();
+        assert!(are_right(&device, Engine::EmulatedCores).unwrap());
+        assert_eq!(device.engine(), own);
+    }
+
+    #[test]
+    fn one_wrong_number_is_enough() {
+        let right = vec![vec![1.0, -2.0], vec![3.0]];
+        assert!(agree(&right, &[vec![1.001, -2.0], vec![3.0]]));
+        for wrong in [1.01, f32::NAN, f32::INFINITY] {
+            assert!(!agree(&right, &[vec![wrong, -2.0], vec![3.0]]));
+            assert!(!agree(&right, &[vec![1.0, -2.0], vec![wrong]]));
+        }
+    }
 }

@@ -53,7 +53,7 @@ impl Device {
             && std::env::var_os("COULOMB_NO_TENSOR_CORES").is_none();
         if wanted {
             let device = Self::open_with(candidate.clone(), precision, true)?;
-            if let Ok(true) = cores::are_right(&device) {
+            if let Ok(true) = cores::are_right(&device, Engine::Cores) {
                 device.set_engine(Engine::Cores);
                 return Ok(device);
             }
