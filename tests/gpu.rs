@@ -180,6 +180,17 @@ fn halves_are_rounded_to_nearest() {
     }
 }
 
+/// `tanh(a b)` of the factors as they are or transposed.
+fn bent_product([m, k, n]: [usize; 3], ta: bool, tb: bool) -> Tape {
+    let mut t = Tape::new();
+    let a = t.input("a", if ta { [k, m] } else { [m, k] });
+    let b = t.input("b", if tb { [n, k] } else { [k, n] });
+    let product = t.matmul(a, ta, b, tb);
+    let y = t.tanh(product);
+    t.output("y", y);
+    t
+}
+
 /// The kernels that real devices get, on whatever there is: every tile of matrix products, and cut terms.
 #[test]
 fn kernels_for_real_devices() {
@@ -199,13 +210,7 @@ fn kernels_for_real_devices() {
     ];
     for [m, k, n] in sizes {
         for (ta, tb) in [(false, false), (true, true)] {
-            let mut t = Tape::new();
-            let a = t.input("a", if ta { [k, m] } else { [m, k] });
-            let b = t.input("b", if tb { [n, k] } else { [k, n] });
-            let product = t.matmul(a, ta, b, tb);
-            let y = t.tanh(product);
-            t.output("y", y);
-            equals_the_cpu(&gpu, &t, 1e-4);
+            equals_the_cpu(&gpu, &bent_product([m, k, n], ta, tb), 1e-4);
         }
     }
     let mut t = Tape::new();
@@ -259,14 +264,8 @@ fn the_walk_of_products_on_tensor_cores() {
         ([1030, 33, 2050], false, false),
         ([1030, 33, 4300], true, true),
     ];
-    for ([m, k, n], ta, tb) in sizes {
-        let mut t = Tape::new();
-        let a = t.input("a", if ta { [k, m] } else { [m, k] });
-        let b = t.input("b", if tb { [n, k] } else { [k, n] });
-        let product = t.matmul(a, ta, b, tb);
-        let y = t.tanh(product);
-        t.output("y", y);
-        equals_the_cpu(&gpu, &t, 3e-3);
+    for (size, ta, tb) in sizes {
+        equals_the_cpu(&gpu, &bent_product(size, ta, tb), 3e-3);
     }
     let mut t = Tape::new();
     let window = coulomb_gan::tape::Window {
