@@ -303,3 +303,19 @@ fn explain(error: &wgpu::Error) -> String {
         }
     }
 }
+
+/// The first device there is. Without one a test says so and is skipped; with `COULOMB_REQUIRE_GPU=1` it fails.
+#[cfg(test)]
+pub(super) fn device_for_tests(precision: Precision) -> Option<Device> {
+    let candidate = super::choose(super::list(), None);
+    match candidate.and_then(|candidate| Device::open(candidate, precision)) {
+        Ok(device) => Some(device),
+        Err(e) => {
+            let required = std::env::var_os("COULOMB_REQUIRE_GPU").is_some_and(|v| v == "1");
+            assert!(!required, "COULOMB_REQUIRE_GPU=1, but {e}");
+            let line = format!("SKIPPED: {e}\n");
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+            None
+        }
+    }
+}

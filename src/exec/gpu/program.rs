@@ -310,19 +310,15 @@ impl Program {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exec::gpu::{choose, list};
+    use crate::exec::gpu::device::device_for_tests;
     use crate::exec::{Backend, Precision};
 
     /// A device that is gone ends in a sentence at whatever comes next, not in a panic or a hang.
     #[test]
     fn a_lost_device_is_reported() {
-        let Ok(candidate) = choose(list(), None) else {
-            let required = std::env::var_os("COULOMB_REQUIRE_GPU").is_some_and(|v| v == "1");
-            assert!(!required, "COULOMB_REQUIRE_GPU=1, but there is no GPU");
-            let _ = std::io::Write::write_all(&mut std::io::stderr(), b"SKIPPED: no GPU\n");
+        let Some(device) = device_for_tests(Precision::Single) else {
             return;
         };
-        let device = Device::open(candidate, Precision::Single).unwrap();
         let mut t = Tape::new();
         let x = t.input("x", [3]);
         let y = t.square(x);
