@@ -330,12 +330,13 @@ fn coulomb_sums() {
     check_on_random_sizes(&["potential", "field", "curvature"], 12);
 }
 
-/// In many dimensions the lanes of a register are coordinates, in blocks of 1024.
+/// In many dimensions the lanes of a register are coordinates, in blocks of 1024 or 256; chunks of many points are larger
+/// than those of a few.
 #[test]
 fn coulomb_sums_in_many_dimensions() {
-    for m in [48, 67, 1100] {
+    for (n, m) in [(21, 48), (21, 67), (301, 67), (21, 1100)] {
         for (name, trials) in [("potential", potential as fn(&Draw) -> _), ("field", field)] {
-            let sizes = [21, 13, 18, m];
+            let sizes = [n, 13, 18, m];
             for trial in trials(&Draw { seed: 4, sizes }) {
                 trial.check().unwrap_or_else(|why| panic!("{name}: {why}"));
             }

@@ -86,7 +86,7 @@ impl Cut {
                 let [points, real, generated, m] = *size;
                 let width = pairwise::width(*what, m);
                 let pair = (3 * m + 8).div_ceil(width);
-                let unit = pairwise::points(*what, m) * width;
+                let unit = pairwise::points(*what, m, points) * width;
                 (unit, points * width, (real + generated) * pair)
             }
         };

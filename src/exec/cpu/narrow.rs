@@ -2,7 +2,7 @@
 //! a network's last layer with its one potential or two coordinates, the gradients of the first one.
 //!
 //! Where the rows of `A` are contiguous, lanes run along the terms: a register's worth of rows has one register of
-//! partial sums each, and a transpose makes of these one register with the sum of every row. Where `A` is stored
+//! partial sums each. Where `A` is stored
 //! transposed, neighbouring rows are neighbours in memory, and lanes run along the rows.
 //!
 //! The order of a sum depends on nothing but the number of its terms.
@@ -71,14 +71,7 @@ fn along_terms<L: Lanes>(a: &[f32], b: &[f32], out: &mut [f32]) {
             *sum = L::load_partial(&row[start..end]).mul_add(b, *sum);
         }
     }
-    let (mut rows, mut columns) = ([0.0; 256], [0.0; 256]);
-    for (row, sum) in rows.chunks_exact_mut(L::N).zip(&sums[..L::N]) {
-        sum.store(row);
-    }
-    L::transpose(&rows, L::N, &mut columns, L::N);
-    let columns = columns.chunks_exact(L::N).take(L::N);
-    let total = columns.fold(L::splat(0.0), |total, column| total.add(L::load(column)));
-    total.store_partial(out);
+    L::sums(&sums[..L::N]).store_partial(out);
 }
 
 /// `Σ_l a[l · row + i] · b[l]` for up to [`ROWS`] neighbouring `i`.

@@ -9,6 +9,8 @@
 pub(super) mod math;
 mod portable;
 #[cfg(target_arch = "x86_64")]
+mod shuffles;
+#[cfg(target_arch = "x86_64")]
 mod x86;
 
 use crate::numbers::{Error, Result};
@@ -38,6 +40,8 @@ pub(super) trait Lanes: Copy {
     fn div(self, b: Self) -> Self;
     /// `self · b + c`, rounded once where the machine has fused multiply-add.
     fn mul_add(self, b: Self, c: Self) -> Self;
+    /// `self + x²`, rounded once where the machine has fused multiply-add.
+    fn add_square(self, x: Self) -> Self;
     /// `√self`.
     fn sqrt(self) -> Self;
     /// `1 / √self`, within 2 units in the last place; 0 and infinity are each other's.
@@ -56,6 +60,9 @@ pub(super) trait Lanes: Copy {
     /// Writes `N` rows of `N` numbers as columns: row `i` starts at `i · x_row` of `x`, column `i` of it becomes row
     /// `i` of `out`, which starts at `i · out_row`. Panics if there are fewer numbers.
     fn transpose(x: &[f32], x_row: usize, out: &mut [f32], out_row: usize);
+
+    /// The [`sum`](Self::sum) of each of `N` registers, one per lane; panics if there are fewer.
+    fn sums(x: &[Self]) -> Self;
 
     /// The sum of all lanes, always in the same order.
     #[inline(always)]
@@ -177,6 +184,31 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Which::Avx2 => x86::run_avx2(kernel, self),
             Which::Portable => kernel.run::<portable::Portable>(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct SumsAreSums;
+    impl Kernel for SumsAreSums {
+        type Output = ();
+        fn run<L: Lanes>(self) {
+            let numbers: Vec<f32> = (0..16 * L::N).map(|i| (i as f32).sin()).collect();
+            let registers: Vec<L> = numbers.chunks(L::N).map(L::load).collect();
+            let mut sums = vec![f32::NAN; L::N];
+            L::sums(&registers).store(&mut sums);
+            let expected: Vec<f32> = registers[..L::N].iter().map(|x| x.sum()).collect();
+            assert_eq!(sums, expected);
+        }
+    }
+
+    #[test]
+    fn sums_of_registers_are_their_sums_bit_for_bit() {
+        for isa in Isa::available() {
+            isa.run(SumsAreSums);
         }
     }
 }

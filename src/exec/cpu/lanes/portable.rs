@@ -48,6 +48,10 @@ impl Lanes for Portable {
         Self(self.0.mul_add(b.0, c.0))
     }
     #[inline(always)]
+    fn add_square(self, x: Self) -> Self {
+        x.mul_add(x, self)
+    }
+    #[inline(always)]
     fn sqrt(self) -> Self {
         Self(self.0.sqrt())
     }
@@ -78,6 +82,14 @@ impl Lanes for Portable {
                 out[j * out_row + i] = *x;
             }
         }
+    }
+    #[inline(always)]
+    fn sums(x: &[Self]) -> Self {
+        let mut sums = [0.0; 8];
+        for (sum, x) in sums.iter_mut().zip(&x[..8]) {
+            *sum = x.sum();
+        }
+        Self(f32x8::new(sums))
     }
     #[inline(always)]
     fn exp2_whole(self) -> Self {

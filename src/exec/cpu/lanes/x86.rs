@@ -11,7 +11,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Isa, Kernel, Lanes, Which};
+use super::{Isa, Kernel, Lanes, Which, shuffles};
 
 /// Runs `kernel` with AVX-512.
 pub(super) fn run_avx512<K: Kernel>(kernel: K, isa: Isa) -> K::Output {
@@ -42,7 +42,8 @@ macro_rules! lanes {
         $name:ident, $n:literal, $registers:literal, $set1:ident, $loadu:ident, $storeu:ident, $add:ident,
         $sub:ident, $mul:ident, $div:ident, $fmadd:ident, $sqrt:ident, $max:ident, $min:ident, $select:path,
         $round:path, $to_int:ident, $set1_int:ident, $add_int:ident, $shift:ident, $cast:ident,
-        $transpose:path, $inverse_sqrt:path
+        $transpose:path, $sums:path, $inverse_sqrt:path,
+        $add_square:path
     ) => {
         // SAFETY (for every block): values of this type are only made and used inside `run_…` above, on a
         // processor that has the instructions; loads and stores check the slice's length first and have no
@@ -93,6 +94,11 @@ macro_rules! lanes {
                 Self(unsafe { $fmadd(self.0, b.0, c.0) })
             }
             #[inline(always)]
+            fn add_square(self, x: Self) -> Self {
+                // SAFETY: see above.
+                Self(unsafe { $add_square(self.0, x.0) })
+            }
+            #[inline(always)]
             fn sqrt(self) -> Self {
                 // SAFETY: see above.
                 Self(unsafe { $sqrt(self.0) })
@@ -134,6 +140,15 @@ macro_rules! lanes {
                 for (i, column) in block.into_iter().enumerate() {
                     Self(column).store(&mut out[i * out_row..]);
                 }
+            }
+            #[inline(always)]
+            fn sums(x: &[Self]) -> Self {
+                let mut block = [Self::splat(0.0).0; $n];
+                for (register, x) in block.iter_mut().zip(&x[..$n]) {
+                    *register = x.0;
+                }
+                // SAFETY: see above.
+                Self(unsafe { $sums(block) })
             }
             #[inline(always)]
             fn exp2_whole(self) -> Self {
@@ -187,68 +202,37 @@ fn inverse_sqrt256(x: __m256) -> __m256 {
     _mm256_div_ps(_mm256_set1_ps(1.0), _mm256_sqrt_ps(x))
 }
 
-/// Pairs of numbers, then of pairs, then of quarter registers change places.
+/// The form of the instruction that adds to its first operand. The compiler prefers the one that overwrites a factor
+/// where both are the same, and then, in a tile of sums, needs twice as many registers and moves all of them back.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn transpose512(rows: [__m512; 16]) -> [__m512; 16] {
-    let mut quads = [_mm512_setzero_pd(); 16];
-    for i in (0..16).step_by(4) {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|j| rows[i + j]);
-        let pairs = [
-            _mm512_unpacklo_ps(a, b),
-            _mm512_unpackhi_ps(a, b),
-            _mm512_unpacklo_ps(c, d),
-            _mm512_unpackhi_ps(c, d),
-        ];
-        let [a, b, c, d] = pairs.map(|pair| _mm512_castps_pd(pair));
-        quads[i] = _mm512_unpacklo_pd(a, c);
-        quads[i + 1] = _mm512_unpackhi_pd(a, c);
-        quads[i + 2] = _mm512_unpacklo_pd(b, d);
-        quads[i + 3] = _mm512_unpackhi_pd(b, d);
-    }
-    let mut columns = rows;
-    for j in 0..4 {
-        let [a, b, c, d] = [0, 4, 8, 12].map(|i| _mm512_castpd_ps(quads[i + j]));
-        let (ab, cd) = (
-            _mm512_shuffle_f32x4::<0x44>(a, b),
-            _mm512_shuffle_f32x4::<0x44>(c, d),
+fn add_square512(mut sum: __m512, x: __m512) -> __m512 {
+    // SAFETY: the instruction reads and writes these registers only, and AVX-512F has it.
+    unsafe {
+        std::arch::asm!(
+            "vfmadd231ps {sum}, {x}, {x}",
+            sum = inout(zmm_reg) sum,
+            x = in(zmm_reg) x,
+            options(pure, nomem, nostack, preserves_flags)
         );
-        columns[j] = _mm512_shuffle_f32x4::<0x88>(ab, cd);
-        columns[j + 4] = _mm512_shuffle_f32x4::<0xdd>(ab, cd);
-        let (ab, cd) = (
-            _mm512_shuffle_f32x4::<0xee>(a, b),
-            _mm512_shuffle_f32x4::<0xee>(c, d),
-        );
-        columns[j + 8] = _mm512_shuffle_f32x4::<0x88>(ab, cd);
-        columns[j + 12] = _mm512_shuffle_f32x4::<0xdd>(ab, cd);
     }
-    columns
+    sum
 }
 
-/// As [`transpose512`], with halves of registers at the end.
+/// As [`add_square512`].
 #[inline]
-#[target_feature(enable = "avx2")]
-fn transpose256(rows: [__m256; 8]) -> [__m256; 8] {
-    let mut quads = [_mm256_setzero_ps(); 8];
-    for i in [0, 4] {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|j| rows[i + j]);
-        let pairs = [
-            _mm256_unpacklo_ps(a, b),
-            _mm256_unpackhi_ps(a, b),
-            _mm256_unpacklo_ps(c, d),
-            _mm256_unpackhi_ps(c, d),
-        ];
-        quads[i] = _mm256_shuffle_ps::<0x44>(pairs[0], pairs[2]);
-        quads[i + 1] = _mm256_shuffle_ps::<0xee>(pairs[0], pairs[2]);
-        quads[i + 2] = _mm256_shuffle_ps::<0x44>(pairs[1], pairs[3]);
-        quads[i + 3] = _mm256_shuffle_ps::<0xee>(pairs[1], pairs[3]);
+#[target_feature(enable = "avx2,fma")]
+fn add_square256(mut sum: __m256, x: __m256) -> __m256 {
+    // SAFETY: the instruction reads and writes these registers only, and FMA has it.
+    unsafe {
+        std::arch::asm!(
+            "vfmadd231ps {sum}, {x}, {x}",
+            sum = inout(ymm_reg) sum,
+            x = in(ymm_reg) x,
+            options(pure, nomem, nostack, preserves_flags)
+        );
     }
-    let mut columns = rows;
-    for j in 0..4 {
-        columns[j] = _mm256_permute2f128_ps::<0x20>(quads[j], quads[j + 4]);
-        columns[j + 4] = _mm256_permute2f128_ps::<0x31>(quads[j], quads[j + 4]);
-    }
-    columns
+    sum
 }
 
 lanes!(
@@ -273,8 +257,10 @@ lanes!(
     _mm512_add_epi32,
     _mm512_slli_epi32,
     _mm512_castsi512_ps,
-    transpose512,
-    inverse_sqrt512
+    shuffles::transpose512,
+    shuffles::sums512,
+    inverse_sqrt512,
+    add_square512
 );
 
 lanes!(
@@ -299,6 +285,8 @@ lanes!(
     _mm256_add_epi32,
     _mm256_slli_epi32,
     _mm256_castsi256_ps,
-    transpose256,
-    inverse_sqrt256
+    shuffles::transpose256,
+    shuffles::sums256,
+    inverse_sqrt256,
+    add_square256
 );

@@ -2,10 +2,11 @@
 //!
 //! Differences are formed directly everywhere: `‖a‖² + ‖b‖² − 2ab` would cancel where points are near. In few
 //! dimensions, say the plane, the lanes of a register are charges (`panels`); in many, say pictures, they are
-//! coordinates (`rows`), so that everything is read where it lies.
+//! coordinates (`rows`), so that charges are read where they lie.
 
 mod panels;
 mod rows;
+mod tiles;
 
 use super::lanes::{Kernel, Lanes};
 use crate::tape::plan::Pairwise;
@@ -37,11 +38,11 @@ pub(super) fn packs(what: Pairwise, m: usize) -> bool {
     m < MANY_DIMENSIONS || matches!(what, Pairwise::Curvature(_))
 }
 
-/// Points that are worked on together.
-pub(super) fn points(what: Pairwise, m: usize) -> usize {
+/// Points that are worked on together, out of `count`.
+pub(super) fn points(what: Pairwise, m: usize, count: usize) -> usize {
     match packs(what, m) {
         true => panels::POINTS,
-        false => rows::POINTS,
+        false => rows::chunk(count),
     }
 }
 
@@ -49,7 +50,7 @@ pub(super) fn points(what: Pairwise, m: usize) -> usize {
 pub(super) fn scratch(what: Pairwise, geometry: &Geometry) -> usize {
     match packs(what, geometry.m) {
         true => 0,
-        false => rows::POINTS * (geometry.charges[0] + geometry.charges[1]),
+        false => rows::scratch(geometry.charges[0] + geometry.charges[1]),
     }
 }
 
@@ -84,4 +85,16 @@ impl Kernel for Sums<'_> {
             self.by_rows::<L>();
         }
     }
+}
+
+/// A row of a panel, in registers. A loop rather than `array::from_fn`, here as everywhere in these kernels: a
+/// closure handed to the standard library's array functions may stay a function of its own, compiled without
+/// the instruction set.
+#[inline(always)]
+fn registers<L: Lanes, const WIDTH: usize>(row: &[f32]) -> [L; WIDTH] {
+    let mut registers = [L::splat(0.0); WIDTH];
+    for (register, x) in registers.iter_mut().zip(row.chunks_exact(L::N)) {
+        *register = L::load(x);
+    }
+    registers
 }

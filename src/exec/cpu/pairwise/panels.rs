@@ -6,7 +6,7 @@
 //! for all points of the block, differences are formed directly (`‖a‖² + ‖b‖² − 2ab` would cancel where
 //! points are near), and no array of all pairs ever exists.
 
-use super::{Geometry, Sums, width};
+use super::{Geometry, Sums, registers, width};
 use crate::exec::cpu::lanes::math::inverse_half_power;
 use crate::exec::cpu::lanes::{Kernel, Lanes};
 use crate::tape::plan::Pairwise;
@@ -133,12 +133,11 @@ impl<const P: usize> Block<'_, P> {
         let mut s = [[L::splat(self.epsilon_squared); WIDTH]; P];
         let coordinates = panel.chunks_exact(WIDTH * L::N).skip(1);
         for (c, b) in coordinates.enumerate() {
-            let b = registers::<L>(b);
+            let b = registers::<L, WIDTH>(b);
             for (s, a) in s.iter_mut().zip(&self.a) {
                 let a = L::splat(a[c]);
                 for (s, b) in s.iter_mut().zip(b) {
-                    let difference = a.sub(b);
-                    *s = difference.mul_add(difference, *s);
+                    *s = s.add_square(a.sub(b));
                 }
             }
         }
@@ -150,7 +149,7 @@ impl<const P: usize> Block<'_, P> {
     fn potential<'p, L: Lanes>(&self, panels: impl Iterator<Item = &'p [f32]>, out: &mut [f32]) {
         let mut phi = [L::splat(0.0); P];
         for panel in panels {
-            let q = registers::<L>(panel);
+            let q = registers::<L, WIDTH>(panel);
             let s = self.squared::<L>(panel);
             for (phi, s) in phi.iter_mut().zip(s) {
                 for (s, q) in s.into_iter().zip(q) {
@@ -166,7 +165,7 @@ impl<const P: usize> Block<'_, P> {
     /// Eq. (34): adds `Σ_j q_j d s_j^(−(d+2)/2) (a − b_j)` over one panel.
     #[inline(always)]
     fn field<L: Lanes>(&self, panel: &[f32], out: &mut [f32]) {
-        let q = registers::<L>(panel);
+        let q = registers::<L, WIDTH>(panel);
         let mut weights = self.squared::<L>(panel);
         let d = L::splat(self.d as f32);
         for weights in &mut weights {
@@ -183,7 +182,7 @@ impl<const P: usize> Block<'_, P> {
         let m = self.a[0].len();
         let coordinates = panel.chunks_exact(WIDTH * L::N).skip(1);
         for (c, b) in coordinates.enumerate() {
-            let b = registers::<L>(b);
+            let b = registers::<L, WIDTH>(b);
             let rows = out.chunks_exact_mut(m);
             for ((a, weights), row) in self.a.iter().zip(weights).zip(rows) {
                 let a = L::splat(a[c]);
@@ -200,12 +199,12 @@ impl<const P: usize> Block<'_, P> {
     #[inline(always)]
     fn curvature<L: Lanes>(&self, panel: &[f32], v: [&[f32]; P], out: &mut [f32]) {
         let m = self.a[0].len();
-        let q = registers::<L>(panel);
+        let q = registers::<L, WIDTH>(panel);
         let s = self.squared::<L>(panel);
         // First (a − b)·v, which then becomes the weight of a − b.
         let mut weights = [[L::splat(0.0); WIDTH]; P];
         for (c, b) in panel.chunks_exact(WIDTH * L::N).skip(1).enumerate() {
-            let b = registers::<L>(b);
+            let b = registers::<L, WIDTH>(b);
             for ((along, a), v) in weights.iter_mut().zip(&self.a).zip(&v) {
                 let (a, v) = (L::splat(a[c]), L::splat(v[c]));
                 for (along, b) in along.iter_mut().zip(b) {
@@ -234,16 +233,4 @@ impl<const P: usize> Block<'_, P> {
             }
         }
     }
-}
-
-/// A row of a panel, in registers. A loop rather than `array::from_fn`, here as everywhere in these kernels: a
-/// closure handed to the standard library's array functions may stay a function of its own, compiled without
-/// the instruction set.
-#[inline(always)]
-fn registers<L: Lanes>(row: &[f32]) -> [L; WIDTH] {
-    let mut registers = [L::splat(0.0); WIDTH];
-    for (register, x) in registers.iter_mut().zip(row.chunks_exact(L::N)) {
-        *register = L::load(x);
-    }
-    registers
 }

@@ -10,51 +10,69 @@
 //!      └┘    └──┴──┴──┴──┴──┴──┘
 //! ```
 //!
-//! Neither operand is copied or transposed. The rows of pictures are long, so tiles take a block of
-//! [`COORDINATES`] at a time, and a chunk of [`POINTS`] points meets a tile's charges while they are in the
-//! first-level cache. The distances of a chunk to all charges are kept in scratch memory; a field's second pass
-//! turns them into weights and adds up weighted differences, lanes again being coordinates.
+//! The rows of pictures are long, so all is done for a block of coordinates at a time: the block of a chunk of
+//! [`POINTS`] points is copied to where a tile's registers lie side by side, since rows whose distance is a multiple of
+//! 4 KiB push each other out of the first-level cache, and the charges' rows, which are read where they lie, then meet
+//! it there. The distances of a chunk to all charges are kept in scratch memory; a field's second pass turns them into
+//! weights and adds up weighted differences, lanes again being coordinates.
+
+use std::ops::Range;
 
 use super::Sums;
+use super::tiles::{add_differences, pack, squares, unpack};
 use crate::exec::cpu::lanes::Lanes;
 use crate::exec::cpu::lanes::math::inverse_half_power;
 use crate::tape::plan::Pairwise;
 
-/// Points of a chunk.
-pub(super) const POINTS: usize = 16;
+/// The most points of a chunk.
+const POINTS: usize = 32;
 
-/// Coordinates of a block.
-const COORDINATES: usize = 1024;
+/// Points of a chunk out of `count`: as the charges are read once for every chunk, rather more, but not so many that
+/// threads have nothing to do.
+pub(super) fn chunk(count: usize) -> usize {
+    if count < 8 * POINTS { 16 } else { POINTS }
+}
+
+/// Coordinates of a block of squared distances: the sums over lanes at its end are few beside it.
+const SQUARES: usize = 1024;
+
+/// Coordinates of a block of weighted differences: the first-level cache holds that of the points and of their sums.
+const DIFFERENCES: usize = 256;
+
+/// Numbers of scratch that a thread needs for sums over so many charges: distances and blocks.
+pub(super) fn scratch(charges: usize) -> usize {
+    POINTS * (charges + SQUARES.max(2 * DIFFERENCES))
+}
 
 impl Sums<'_> {
     /// With 32 registers, 16 sums, 4 registers of points, and some to compute with (with 24 sums the compiler runs out
-    /// of registers); with 16, half as many.
+    /// of registers); with 16, half as many. Either way there are as many sums as a register has lanes.
     #[inline(always)]
     pub(super) fn by_rows<L: Lanes>(mut self) {
         let (m, width) = (self.geometry.m, super::width(self.what, self.geometry.m));
         let count = self.geometry.charges[0] + self.geometry.charges[1];
         let scratch = std::mem::take(&mut self.scratch);
+        let (s, blocks) = scratch.split_at_mut(POINTS * count);
         let out = std::mem::take(&mut self.out);
         let mut start = self.range.start;
         for out in out.chunks_mut(POINTS * width) {
             let points = start..start + out.len() / width;
             let a = &self.a[points.start * m..points.end * m];
-            let s = &mut scratch[..points.len() * count];
+            let s = &mut s[..points.len() * count];
             s.fill(self.epsilon * self.epsilon);
             if L::REGISTERS >= 32 {
-                self.add_squares::<L, 4, 4>(a, s);
+                self.add_squares::<L, 4, 4>(a, blocks, s);
             } else {
-                self.add_squares::<L, 2, 4>(a, s);
+                self.add_squares::<L, 2, 4>(a, blocks, s);
             }
             match self.what {
                 Pairwise::Potential => self.potential::<L>(s, out),
                 _ => {
                     self.weigh::<L>(s);
-                    out.fill(0.0);
                     if L::REGISTERS >= 32 {
-                        self.add_differences::<L, 2, 8>(a, s, out);
+                        self.differences::<L, 2, 8>(a, s, blocks, out);
                     } else {
-                        self.add_differences::<L, 2, 4>(a, s, out);
+                        self.differences::<L, 2, 4>(a, s, blocks, out);
                     }
                 }
             }
@@ -79,30 +97,39 @@ impl Sums<'_> {
         [1.0 / real.max(1) as f32, -1.0 / generated.max(1) as f32]
     }
 
+    /// The coordinates `block` of `J` charges from `j` on: behind the last charge, that one again.
+    #[inline(always)]
+    fn charges<const J: usize>(&self, j: usize, block: &Range<usize>) -> [&[f32]; J] {
+        let last = self.geometry.charges[0] + self.geometry.charges[1] - 1;
+        let mut rows = [&[][..]; J];
+        for (i, row) in rows.iter_mut().enumerate() {
+            *row = &self.charge((j + i).min(last))[block.clone()];
+        }
+        rows
+    }
+
     /// Adds `‖a − b‖²` for points `a` and all charges to `s`, a row per point.
     #[inline(always)]
-    fn add_squares<L: Lanes, const P: usize, const J: usize>(&self, a: &[f32], s: &mut [f32]) {
+    fn add_squares<L: Lanes, const P: usize, const J: usize>(
+        &self,
+        a: &[f32],
+        blocks: &mut [f32],
+        s: &mut [f32],
+    ) {
         let m = self.geometry.m;
         let count = self.geometry.charges[0] + self.geometry.charges[1];
-        let points = a.len() / m;
-        for first in (0..m).step_by(COORDINATES) {
-            let coordinates = first..m.min(first + COORDINATES);
+        for first in (0..m).step_by(SQUARES) {
+            let block = first..m.min(first + SQUARES);
+            let panel = P * block.len().next_multiple_of(L::N);
+            pack::<L, P>(a, m, &block, blocks);
             for j in (0..count).step_by(J) {
-                // A tile at an edge takes its last row several times.
-                let mut b = [&[][..]; J];
-                for (i, b) in b.iter_mut().enumerate() {
-                    *b = &self.charge((j + i).min(count - 1))[coordinates.clone()];
-                }
-                for p in (0..points).step_by(P) {
-                    let mut rows = [&[][..]; P];
-                    for (i, row) in rows.iter_mut().enumerate() {
-                        let start = (p + i).min(points - 1) * m;
-                        *row = &a[start + coordinates.start..start + coordinates.end];
-                    }
-                    let tile = squares::<L, P, J>(rows, b);
-                    for (s, tile) in s[p * count..].chunks_mut(count).zip(tile) {
+                let b = self.charges::<J>(j, &block);
+                for (s, a) in s.chunks_mut(P * count).zip(blocks.chunks_exact(panel)) {
+                    let mut tile = [0.0; 16];
+                    L::sums(squares::<L, P, J>(a, b).as_flattened()).store(&mut tile);
+                    for (s, tile) in s.chunks_mut(count).zip(tile.chunks_exact(J)) {
                         for (s, tile) in s[j..].iter_mut().zip(tile) {
-                            *s += tile.sum();
+                            *s += tile;
                         }
                     }
                 }
@@ -149,124 +176,38 @@ impl Sums<'_> {
         }
     }
 
-    /// Adds `Σ_j w_j (a − b_j)` to each point's row of `out`.
+    /// Writes `Σ_j w_j (a − b_j)` to each point's row of `out`.
     #[inline(always)]
-    fn add_differences<L: Lanes, const P: usize, const J: usize>(
+    fn differences<L: Lanes, const P: usize, const J: usize>(
         &self,
         a: &[f32],
         weights: &[f32],
+        blocks: &mut [f32],
         out: &mut [f32],
     ) {
         let m = self.geometry.m;
         let count = self.geometry.charges[0] + self.geometry.charges[1];
-        for first in (0..m).step_by(COORDINATES) {
-            let coordinates = first..m.min(first + COORDINATES);
+        let (points, sums) = blocks.split_at_mut(POINTS * DIFFERENCES);
+        for first in (0..m).step_by(DIFFERENCES) {
+            let block = first..m.min(first + DIFFERENCES);
+            let panel = P * block.len().next_multiple_of(L::N);
+            pack::<L, P>(a, m, &block, points);
+            sums.fill(0.0);
             for j in (0..count).step_by(J) {
-                let points = a.len() / m;
-                let mut b = [&[][..]; J];
-                for (i, b) in b.iter_mut().enumerate() {
-                    *b = &self.charge((j + i).min(count - 1))[coordinates.clone()];
-                }
-                for p in (0..points).step_by(P) {
-                    let (out, a) = (&mut out[p * m..], &a[p * m..]);
-                    // Behind the last charge weights are 0.
-                    let mut tile = [[0.0; J]; P];
-                    let rows = weights[p * count..].chunks_exact(count);
-                    for (tile, row) in tile.iter_mut().zip(rows) {
-                        for (tile, weight) in tile.iter_mut().zip(&row[j..]) {
-                            *tile = *weight;
+                let b = self.charges::<J>(j, &block);
+                let tiles = points.chunks_exact(panel).zip(sums.chunks_exact_mut(panel));
+                for (weights, (a, sums)) in weights.chunks(P * count).zip(tiles) {
+                    // Behind the last charge and the last point weights are 0.
+                    let mut w = [[0.0; J]; P];
+                    for (w, weights) in w.iter_mut().zip(weights.chunks_exact(count)) {
+                        for (w, weight) in w.iter_mut().zip(&weights[j..]) {
+                            *w = *weight;
                         }
                     }
-                    if points - p < P {
-                        for (p, tile) in tile[..points - p].iter().enumerate() {
-                            let (out, a) = (&mut out[p * m..], &a[p * m..]);
-                            differences::<L, 1, J>(&[*tile], a, b, out, [m, first]);
-                        }
-                    } else {
-                        differences::<L, P, J>(&tile, a, b, out, [m, first]);
-                    }
+                    add_differences::<L, P, J>(w, a, b, sums);
                 }
             }
-        }
-    }
-}
-
-/// A tile of sums of squared differences, a lane for each coordinate modulo the number of lanes.
-#[inline(always)]
-fn squares<L: Lanes, const P: usize, const J: usize>(
-    a: [&[f32]; P],
-    b: [&[f32]; J],
-) -> [[L; J]; P] {
-    let mut s = [[L::splat(0.0); J]; P];
-    let len = a[0].len();
-    let whole = len - len % L::N;
-    for c in (0..whole).step_by(L::N) {
-        let mut points = [L::splat(0.0); P];
-        for (point, a) in points.iter_mut().zip(a) {
-            *point = L::load(&a[c..]);
-        }
-        for (j, b) in b.iter().enumerate() {
-            let b = L::load(&b[c..]);
-            for (s, point) in s.iter_mut().zip(points) {
-                let difference = point.sub(b);
-                s[j] = difference.mul_add(difference, s[j]);
-            }
-        }
-    }
-    if whole < len {
-        for (s, a) in s.iter_mut().zip(a) {
-            let a = L::load_partial(&a[whole..]);
-            for (s, b) in s.iter_mut().zip(b) {
-                let difference = a.sub(L::load_partial(&b[whole..]));
-                *s = difference.mul_add(difference, *s);
-            }
-        }
-    }
-    s
-}
-
-/// Adds `Σ_j w_j (a − b_j)` to `P` rows of `out`, which like those of `a` are `m` long, from coordinate `first` on.
-#[inline(always)]
-fn differences<L: Lanes, const P: usize, const J: usize>(
-    w: &[[f32; J]; P],
-    a: &[f32],
-    b: [&[f32]; J],
-    out: &mut [f32],
-    [m, first]: [usize; 2],
-) {
-    let mut weights = [[L::splat(0.0); J]; P];
-    for (weights, w) in weights.iter_mut().zip(w) {
-        for (weight, &w) in weights.iter_mut().zip(w) {
-            *weight = L::splat(w);
-        }
-    }
-    let len = b[0].len();
-    let whole = len - len % L::N;
-    for c in (0..whole).step_by(L::N) {
-        let (mut x, mut sums) = ([L::splat(0.0); P], [L::splat(0.0); P]);
-        for (p, (x, sum)) in x.iter_mut().zip(&mut sums).enumerate() {
-            *x = L::load(&a[p * m + first + c..]);
-            *sum = L::load(&out[p * m + first + c..]);
-        }
-        for (j, b) in b.iter().enumerate() {
-            let b = L::load(&b[c..]);
-            for ((sum, x), weights) in sums.iter_mut().zip(x).zip(&weights) {
-                *sum = weights[j].mul_add(x.sub(b), *sum);
-            }
-        }
-        for (p, sum) in sums.iter().enumerate() {
-            sum.store(&mut out[p * m + first + c..]);
-        }
-    }
-    if whole < len {
-        for (p, weights) in weights.iter().enumerate() {
-            let rest = p * m + first + whole..p * m + first + len;
-            let x = L::load_partial(&a[rest.clone()]);
-            let mut sum = L::load_partial(&out[rest.clone()]);
-            for (weight, b) in weights.iter().zip(b) {
-                sum = weight.mul_add(x.sub(L::load_partial(&b[whole..])), sum);
-            }
-            sum.store_partial(&mut out[rest]);
+            unpack::<L, P>(sums, m, &block, out);
         }
     }
 }
