@@ -46,18 +46,19 @@ impl Factor {
         self.plane[0] * self.plane[1]
     }
 
-    /// From one packed place to the one below, to the one at its right, and from term to term.
-    pub fn steps<L: Lanes>(&self, terms: usize) -> [usize; 3] {
-        [self.plane[1] * terms * L::N, terms * L::N, L::N]
+    /// From one packed place to the one below, to the one at its right, and from term to term, in panels of `width`
+    /// rows and so many terms.
+    pub fn steps(&self, terms: usize, width: usize) -> [usize; 3] {
+        [self.plane[1] * terms * width, terms * width, width]
     }
 
-    /// Numbers of a panel: a register of rows, of so many terms.
-    pub fn panel(&self, terms: usize, lanes: usize) -> usize {
-        self.places() * terms * lanes
+    /// Numbers of a panel of `width` rows and so many terms.
+    pub fn panel(&self, terms: usize, width: usize) -> usize {
+        self.places() * terms * width
     }
 
-    /// Packs rows into panels: place after place, and for each place term after term, the numbers of all rows side by
-    /// side. In the last panel those that do not exist are left out.
+    /// Packs rows into panels of `width` each: place after place, and for each place term after term, the numbers of all
+    /// rows side by side. In the last panel those that do not exist are left out.
     #[inline(always)]
     pub fn pack<L: Lanes>(
         &self,
@@ -65,14 +66,15 @@ impl Factor {
         rows: Range<usize>,
         terms: Range<usize>,
         out: &mut [f32],
+        width: usize,
     ) {
-        let panels = out.chunks_exact_mut(self.panel(terms.len(), L::N));
-        for (first, panel) in rows.clone().step_by(L::N).zip(panels) {
-            let size = [L::N.min(rows.end - first), self.places()];
+        let panels = out.chunks_exact_mut(self.panel(terms.len(), width));
+        for (first, panel) in rows.clone().step_by(width).zip(panels) {
+            let size = [width.min(rows.end - first), self.places()];
             for (i, term) in terms.clone().enumerate() {
                 let planes = &source[first * self.row + term * self.term..];
-                let out = &mut panel[i * L::N..];
-                transpose_rows::<L>(planes, self.row, size, out, terms.len() * L::N);
+                let out = &mut panel[i * width..];
+                transpose_rows::<L>(planes, self.row, size, out, terms.len() * width);
             }
         }
     }

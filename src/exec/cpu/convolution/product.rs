@@ -164,12 +164,19 @@ impl Product {
         }
     }
 
-    /// Room for the packed left factor: registers of rows, one after the other, and for each block after block of terms.
-    pub fn packed(&self, lanes: usize) -> usize {
-        self.left.rows.next_multiple_of(lanes) * self.left.depth * self.left.places()
+    /// Rows of a panel of the left factor: as many as a register has lanes, so that it can be packed in registers, or all
+    /// of a few.
+    pub(super) fn panel_rows(&self, lanes: usize) -> usize {
+        self.left.rows.clamp(1, lanes)
     }
 
-    /// A part is a block of a register of rows.
+    /// Room for the packed left factor: panels of rows, one after the other, and for each block after block of terms.
+    pub fn packed(&self, lanes: usize) -> usize {
+        let rows = self.left.rows.next_multiple_of(self.panel_rows(lanes));
+        rows * self.left.depth * self.left.places()
+    }
+
+    /// A part is a block of a panel.
     pub fn packing_parts(&self, lanes: usize) -> usize {
         self.left.rows.div_ceil(lanes) * self.left.depth.div_ceil(self.block)
     }
@@ -188,12 +195,12 @@ impl Product {
     pub fn packing_part(&self, i: usize, lanes: usize) -> Range<usize> {
         let (row, terms) = self.part(i, lanes);
         let start = self.packed_place(row, terms.start, lanes);
-        start..start + terms.len() * self.left.places() * lanes
+        start..start + self.left.panel(terms.len(), self.panel_rows(lanes))
     }
 
-    /// Where the block of the rows from `row` and of the terms from `term` on starts.
+    /// Where the block of the panel from `row` and of the terms from `term` on starts.
     pub(super) fn packed_place(&self, row: usize, term: usize, lanes: usize) -> usize {
-        (row * self.left.depth + term * lanes) * self.left.places()
+        (row * self.left.depth + term * self.panel_rows(lanes)) * self.left.places()
     }
 }
 
@@ -220,6 +227,7 @@ impl Kernel for PackLeft<'_> {
         let left = self.product.left;
         let (row, terms) = self.product.part(self.part, L::N);
         let rows = row..left.rows.min(row + L::N);
-        left.pack::<L>(self.left, rows, terms, self.out);
+        let width = self.product.panel_rows(L::N);
+        left.pack::<L>(self.left, rows, terms, self.out, width);
     }
 }

@@ -63,7 +63,7 @@ impl<'a, F: FnMut(usize) -> &'a mut [f32]> Sums<'a, F> {
         }
         for terms in product.blocks() {
             let (factor, panel) = (&product.right, product.right.panel(terms.len(), L::N));
-            factor.pack::<L>(self.right, lanes.clone(), terms.clone(), right);
+            factor.pack::<L>(self.right, lanes.clone(), terms.clone(), right, L::N);
             let mut sums = sums.chunks_exact_mut(rows.len() * padded);
             for i in places.clone() {
                 for j in 0..product.result[1] {
@@ -71,10 +71,10 @@ impl<'a, F: FnMut(usize) -> &'a mut [f32]> Sums<'a, F> {
                         windows: [product.window(0, i), product.window(1, j)],
                         terms: terms.len(),
                         left: &self.left[product.packed_place(rows.start, terms.start, L::N)..],
-                        left_steps: product.left.steps::<L>(terms.len()),
+                        left_steps: product.left.steps(terms.len(), product.panel_rows(L::N)),
                         group: product.packed_place(L::N, 0, L::N),
                         right,
-                        right_steps: product.right.steps::<L>(terms.len()),
+                        right_steps: product.right.steps(terms.len(), L::N),
                         panel,
                         rows: rows.len(),
                         lanes: padded,
@@ -127,7 +127,7 @@ impl<'a, F: FnMut(usize) -> &'a mut [f32]> Sums<'a, F> {
 struct Place<'a> {
     windows: [Window; 2],
     terms: usize,
-    /// The left factor's block from the first row on, and how far apart its registers of rows are.
+    /// The left factor's block from the first row on, and how far apart its panels are.
     left: &'a [f32],
     left_steps: [usize; 3],
     group: usize,
@@ -165,7 +165,7 @@ impl Place<'_> {
             let width = WIDTH.min((self.lanes - lane) / L::N);
             let mut row = 0;
             while row < self.rows {
-                // Of the rows that are left of a register of them, as many as fill half of the registers with sums.
+                // Of the rows that are left of a panel, as many as fill half of the registers with sums.
                 let rest = (L::N - row % L::N).min(self.rows - row);
                 let high = match rest.min(L::REGISTERS / (2 * WIDTH)) {
                     7 => 6,
