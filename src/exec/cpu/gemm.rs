@@ -2,7 +2,8 @@
 //!
 //! Tiles of `C` of 4 or 6 rows by up to 4 registers (`tile`). `A` is read in place, transposed or not; `B` is read
 //! in place if its rows are whole registers and all of it fits the second-level cache, else from a packed copy: panels
-//! of a register's width, which all threads share.
+//! of a register's width. All threads share a large copy; of a small one each has its own, as packing it takes less time
+//! than waiting for another thread's part to arrive.
 //!
 //! A chunk is some rows of `C`. With a large `B` the sums are cut into blocks of [`TERMS`], so that the part of `A`
 //! that belongs to a chunk and a block stays in the second-level cache while all of `C`'s columns pass by, and the
@@ -20,6 +21,9 @@ use super::tile::Tile;
 
 /// Right factors of up to this many numbers (512 KiB) stay in the second-level cache.
 const RESIDENT: usize = 128 * 1024;
+
+/// Packed copies of up to this many numbers are made by each thread for itself.
+const OWN: usize = 32 * 1024;
 
 /// Terms of a block.
 const TERMS: usize = 512;
@@ -48,8 +52,10 @@ pub(super) struct Gemm {
 pub(super) enum Right {
     /// In place.
     InPlace,
-    /// From a packed copy of so many numbers.
-    Packed(usize),
+    /// From this thread's packed copy of so many numbers.
+    Own(usize),
+    /// From all threads' packed copy of so many numbers.
+    Shared(usize),
 }
 
 impl Gemm {
@@ -83,9 +89,11 @@ impl Gemm {
             true => self.ta || self.tb || self.n == 1,
             false => !self.tb && !self.is_large() && self.n.is_multiple_of(lanes),
         };
-        match in_place {
+        let packed = self.k * self.n.next_multiple_of(lanes);
+        match in_place || packed == 0 {
             true => Right::InPlace,
-            false => Right::Packed(self.k * self.n.next_multiple_of(lanes)),
+            false if packed <= OWN => Right::Own(packed),
+            false => Right::Shared(packed),
         }
     }
 }
@@ -179,7 +187,7 @@ impl Kernel for Rows<'_> {
         // From one register of columns to the next, and from one term to the next.
         let (b_panel, b_step) = match self.right {
             Right::InPlace => (L::N, n),
-            Right::Packed(_) => (L::N * k, L::N),
+            Right::Own(_) | Right::Shared(_) => (L::N * k, L::N),
         };
         let (terms, tile_rows) = match self.gemm.is_large() {
             true => (TERMS, LARGE_ROWS),

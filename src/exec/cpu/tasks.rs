@@ -53,6 +53,8 @@ impl Task {
 #[derive(Debug)]
 pub(super) struct Workspace {
     registers: Buffer,
+    /// The right factor of a product, packed.
+    matrix: Buffer,
     convolution: Scratch,
     pairwise: Buffer,
 }
@@ -74,7 +76,12 @@ impl Workspace {
             }
             _ => None,
         });
+        let matrices = steps.iter().map(|step| match own_matrix(step, lanes) {
+            Some((_, _, count)) => count,
+            None => 0,
+        });
         Self {
+            matrix: Buffer::filled(matrices.max().unwrap_or(0), f32::NAN),
             pairwise: Buffer::filled(pairwise.max().unwrap_or(0), f32::NAN),
             registers: Buffer::filled(registers, 0.0),
             convolution: needs.fold(Need::default(), Need::max).allocate(),
@@ -100,7 +107,7 @@ pub(super) fn packing(i: usize, step: &Step, lanes: usize) -> Option<(Task, usiz
         plan::Kernel::Matmul { ta, tb, size, .. } => {
             let gemm = Gemm::new(*ta, *tb, *size);
             match gemm.right(lanes) {
-                Right::Packed(count) if count > 0 => Some((Task::PackMatrix(i, gemm), count)),
+                Right::Shared(count) => Some((Task::PackMatrix(i, gemm), count)),
                 _ => None,
             }
         }
@@ -117,6 +124,21 @@ pub(super) fn packing(i: usize, step: &Step, lanes: usize) -> Option<(Task, usiz
             let chains = rearrange::shared_chains(*size, lanes);
             (chains > 0).then_some((Task::SumChains(i, chains), chains))
         }
+        _ => None,
+    }
+}
+
+/// The product of `step`, its right factor and the numbers of the packed copy, if each thread makes its own.
+fn own_matrix(step: &Step, lanes: usize) -> Option<(Gemm, SlotId, usize)> {
+    let Some(plan::Kernel::Matmul {
+        b, ta, tb, size, ..
+    }) = &step.kernel
+    else {
+        return None;
+    };
+    let gemm = Gemm::new(*ta, *tb, *size);
+    match gemm.right(lanes) {
+        Right::Own(count) => Some((gemm, *b, count)),
         _ => None,
     }
 }
@@ -193,6 +215,15 @@ impl Shared<'_> {
             Task::Step(step) => {
                 let step = &self.steps[step];
                 let cut = Cut::new(step, lanes);
+                if let Some((gemm, b, count)) = own_matrix(step, lanes) {
+                    self.isa.run(gemm::Pack {
+                        gemm,
+                        // SAFETY: a step does not write its operands.
+                        b: unsafe { &self.whole(b)[..gemm.k * gemm.n] },
+                        panels: 0..gemm.n.div_ceil(lanes),
+                        out: &mut workspace.matrix[..count],
+                    });
+                }
                 place.work_on(number, cut.chunks(), |i| {
                     self.step(step, &cut, &cut.chunk(i), workspace);
                 });
@@ -307,8 +338,9 @@ impl Shared<'_> {
                 let gemm = Gemm::new(*ta, *tb, *size);
                 let right = gemm.right(lanes_of(self.isa));
                 let b = match right {
-                    Right::Packed(count) => &whole(self.pack)[..count],
-                    _ => &whole(*b)[..gemm.k * gemm.n],
+                    Right::Own(count) => &workspace.matrix[..count],
+                    Right::Shared(count) => &whole(self.pack)[..count],
+                    Right::InPlace => &whole(*b)[..gemm.k * gemm.n],
                 };
                 self.isa.run(gemm::Rows {
                     gemm,
