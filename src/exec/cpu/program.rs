@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use super::crew::{Board, Device};
+use super::pointwise::Homes;
 use super::slots::Slots;
 use super::tasks::{Shared, Task, Workspace, lanes_of, packing};
 use crate::exec::buffer::Buffer;
@@ -18,6 +19,8 @@ pub struct Program {
     device: Device,
     plan: Plan,
     tasks: Vec<Task>,
+    /// Of each step's pointwise program.
+    homes: Vec<Option<Homes>>,
     /// One buffer per slot of the plan (empty for states), then the packing buffer.
     buffers: Vec<Buffer>,
     /// `(slot, position in the store)` of each state.
@@ -56,14 +59,17 @@ impl Program {
             tasks.push(Task::Step(i));
         }
         buffers.push(Buffer::filled(packed, f32::NAN));
+        let programs = plan.steps.iter().map(|step| step.pointwise.as_ref());
+        let homes: Vec<_> = programs.map(|program| program.map(Homes::new)).collect();
         let workspaces = (0..device.threads())
-            .map(|_| Mutex::new(Workspace::new(&plan.steps, lanes)))
+            .map(|_| Mutex::new(Workspace::new(&plan.steps, &homes, lanes)))
             .collect();
         Ok(Self {
             device: device.clone(),
             plan,
             board: Board::new(tasks.len(), device),
             tasks,
+            homes,
             buffers,
             states,
             slots: Slots::default(),
@@ -130,6 +136,7 @@ impl Program {
         let shared = Shared {
             isa: self.device.isa(),
             steps: &self.plan.steps,
+            homes: &self.homes,
             slots: &self.slots,
             pack: self.plan.slots.len(),
         };

@@ -5,6 +5,7 @@
     reason = "threads write disjoint parts of one buffer without locks"
 )]
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use crate::exec::buffer::Buffer;
@@ -65,5 +66,17 @@ impl Slots {
         assert!(range.start <= range.end && range.end <= len);
         // SAFETY: as in `read`; the caller vouches for exclusive use.
         unsafe { std::slice::from_raw_parts_mut(start.add(range.start), range.len()) }
+    }
+
+    /// Borrows a range for reading and writing.
+    ///
+    /// # Safety
+    /// The slot's buffer must be alive and unmoved, and no other thread may use this range during the borrow, unless
+    /// all only read it.
+    pub unsafe fn cells(&self, slot: SlotId, range: Range<usize>) -> &[Cell<f32>] {
+        let (start, len) = self.table[slot];
+        assert!(range.start <= range.end && range.end <= len);
+        // SAFETY: as in `read`; a cell is laid out as what it holds.
+        unsafe { std::slice::from_raw_parts(start.add(range.start).cast(), range.len()) }
     }
 }

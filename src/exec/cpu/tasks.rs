@@ -19,7 +19,7 @@ use super::cut::{Chunk, Cut};
 use super::gemm::{self, Gemm, Right};
 use super::lanes::{Isa, Kernel, Lanes};
 use super::pairwise::{self, Geometry};
-use super::pointwise;
+use super::pointwise::{self, Homes};
 use super::rearrange;
 use super::slots::Slots;
 use crate::exec::buffer::Buffer;
@@ -61,9 +61,8 @@ pub(super) struct Workspace {
 
 impl Workspace {
     /// Enough for all of `steps`.
-    pub fn new(steps: &[Step], lanes: usize) -> Self {
-        let programs = steps.iter().filter_map(|step| step.pointwise.as_ref());
-        let registers = programs.map(pointwise::scratch).max().unwrap_or(0);
+    pub fn new(steps: &[Step], homes: &[Option<Homes>], lanes: usize) -> Self {
+        let registers = homes.iter().flatten().map(pointwise::scratch).max();
         let needs = steps.iter().filter_map(|step| match &step.kernel {
             Some(plan::Kernel::Convolution { what, sizes, .. }) => {
                 Some(convolution::need(*what, sizes, lanes))
@@ -83,7 +82,7 @@ impl Workspace {
         Self {
             matrix: Buffer::filled(matrices.max().unwrap_or(0), f32::NAN),
             pairwise: Buffer::filled(pairwise.max().unwrap_or(0), f32::NAN),
-            registers: Buffer::filled(registers, 0.0),
+            registers: Buffer::filled(registers.unwrap_or(0), 0.0),
             convolution: needs.fold(Need::default(), Need::max).allocate(),
         }
     }
@@ -154,6 +153,8 @@ fn geometry_of([_, real, generated, m]: [usize; 4]) -> Geometry {
 pub(super) struct Shared<'a> {
     pub isa: Isa,
     pub steps: &'a [Step],
+    /// Of the pointwise program of each.
+    pub homes: &'a [Option<Homes>],
     pub slots: &'a Slots,
     /// The slot of the packing buffer.
     pub pack: SlotId,
@@ -212,8 +213,8 @@ impl Shared<'_> {
                     self.sum_chains(step, first..chains.min(first + rearrange::CHAINS));
                 });
             }
-            Task::Step(step) => {
-                let step = &self.steps[step];
+            Task::Step(i) => {
+                let step = &self.steps[i];
                 let cut = Cut::new(step, lanes);
                 if let Some((gemm, b, count)) = own_matrix(step, lanes) {
                     self.isa.run(gemm::Pack {
@@ -224,8 +225,8 @@ impl Shared<'_> {
                         out: &mut workspace.matrix[..count],
                     });
                 }
-                place.work_on(number, cut.chunks(), |i| {
-                    self.step(step, &cut, &cut.chunk(i), workspace);
+                place.work_on(number, cut.chunks(), |chunk| {
+                    self.step(i, &cut, &cut.chunk(chunk), workspace);
                 });
             }
         }
@@ -302,16 +303,18 @@ impl Shared<'_> {
     }
 
     /// A chunk of a step: the kernel, then the pointwise work on its result.
-    fn step(&self, step: &Step, cut: &Cut, chunk: &Chunk, workspace: &mut Workspace) {
+    fn step(&self, i: usize, cut: &Cut, chunk: &Chunk, workspace: &mut Workspace) {
+        let step = &self.steps[i];
         if let Some(kernel) = &step.kernel {
             self.kernel(kernel, cut, chunk, workspace);
         }
-        if let Some(program) = &step.pointwise {
+        if let (Some(program), Some(homes)) = (&step.pointwise, &self.homes[i]) {
             self.isa.run(pointwise::Run {
                 program,
+                homes,
                 pieces: cut.pieces(chunk),
                 slots: self.slots,
-                registers: &mut workspace.registers,
+                scratch: &mut workspace.registers,
             });
         }
     }

@@ -13,6 +13,8 @@ mod shuffles;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use std::cell::Cell;
+
 use crate::numbers::{Error, Result};
 
 /// The environment variable that names the instruction set to use.
@@ -30,6 +32,10 @@ pub(super) trait Lanes: Copy {
     fn load(x: &[f32]) -> Self;
     /// Writes the lanes to the first `N` numbers of `out`; panics if there are fewer.
     fn store(self, out: &mut [f32]);
+    /// As [`load`](Self::load), from cells.
+    fn load_cells(x: &[Cell<f32>]) -> Self;
+    /// As [`store`](Self::store), to cells.
+    fn store_cells(self, out: &[Cell<f32>]);
     /// `self + b`.
     fn add(self, b: Self) -> Self;
     /// `self − b`.

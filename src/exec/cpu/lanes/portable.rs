@@ -1,6 +1,8 @@
 //! Eight lanes on any processor, through the `wide` crate: two SSE registers on the oldest x86-64, NEON on
 //! Arm, plain loops elsewhere.
 
+use std::cell::Cell;
+
 use wide::f32x8;
 
 use super::Lanes;
@@ -26,6 +28,20 @@ impl Lanes for Portable {
     #[inline(always)]
     fn store(self, out: &mut [f32]) {
         *out.first_chunk_mut::<8>().expect("room for eight numbers") = self.0.to_array();
+    }
+    #[inline(always)]
+    fn load_cells(x: &[Cell<f32>]) -> Self {
+        let mut lanes = [0.0; 8];
+        for (lane, x) in lanes.iter_mut().zip(&x[..8]) {
+            *lane = x.get();
+        }
+        Self(f32x8::new(lanes))
+    }
+    #[inline(always)]
+    fn store_cells(self, out: &[Cell<f32>]) {
+        for (x, out) in self.0.to_array().into_iter().zip(&out[..8]) {
+            out.set(x);
+        }
     }
     #[inline(always)]
     fn add(self, b: Self) -> Self {

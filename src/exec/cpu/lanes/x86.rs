@@ -10,6 +10,7 @@
 )]
 
 use std::arch::x86_64::*;
+use std::cell::Cell;
 
 use super::{Isa, Kernel, Lanes, Which, shuffles};
 
@@ -67,6 +68,18 @@ macro_rules! lanes {
                 let lanes = out.first_chunk_mut::<$n>().expect("room for a register");
                 // SAFETY: see above.
                 unsafe { $storeu(lanes.as_mut_ptr(), self.0) }
+            }
+            #[inline(always)]
+            fn load_cells(x: &[Cell<f32>]) -> Self {
+                let lanes = x.first_chunk::<$n>().expect("a register of numbers");
+                // SAFETY: see above; a cell is laid out as what it holds, and is not shared between threads.
+                Self(unsafe { $loadu(lanes.as_ptr().cast()) })
+            }
+            #[inline(always)]
+            fn store_cells(self, out: &[Cell<f32>]) {
+                let lanes = out.first_chunk::<$n>().expect("room for a register");
+                // SAFETY: as for `load_cells`; cells may be written through shared references.
+                unsafe { $storeu(lanes.as_ptr().cast_mut().cast(), self.0) }
             }
             #[inline(always)]
             fn add(self, b: Self) -> Self {

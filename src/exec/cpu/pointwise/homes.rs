@@ -1,0 +1,116 @@
+//! Where the registers of a pointwise program are.
+//!
+//! Every instruction is a pass over a block of numbers in the first-level cache, and reading and writing them takes as
+//! long as computing. So there should be few passes and few copies: what is the same for all elements is not written
+//! out, `scale · x + shift` is part of the passes that use it, what is loaded element by element is read where it is,
+//! and what is stored is computed where it is stored.
+
+use crate::tape::Map;
+use crate::tape::plan::{Index, Instruction, Pointwise, SlotId};
+
+/// The home of one register.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Home {
+    /// The same number for all elements.
+    Constant(f32),
+    /// A slot's only number, the same for all elements.
+    Scalar(SlotId),
+    /// `scale · x + shift` of a register, computed by whoever uses it.
+    Affine { x: usize, scale: f32, shift: f32 },
+    /// A slot: its elements are the register's. Such registers are numbered.
+    Slot { slot: SlotId, number: usize },
+    /// A block of this thread's memory.
+    Block(usize),
+}
+
+/// The homes of a program's registers.
+#[derive(Debug)]
+pub(in crate::exec::cpu) struct Homes {
+    pub(super) of: Vec<Home>,
+    /// How many are in slots.
+    pub(super) slots: usize,
+    /// How many are in blocks.
+    pub(super) blocks: usize,
+    /// What is stored, but was not computed there: register and slot.
+    pub(super) copies: Vec<(usize, SlotId)>,
+}
+
+impl Homes {
+    /// Finds homes for the registers of `program`.
+    pub fn new(program: &Pointwise) -> Self {
+        let mut homes = Self {
+            of: vec![],
+            slots: 0,
+            blocks: 0,
+            copies: vec![],
+        };
+        for load in &program.loads {
+            let home = match load.index {
+                Index { period: 1, .. } => Home::Scalar(load.slot),
+                Index::IDENTITY => homes.slot(load.slot),
+                _ => homes.block(),
+            };
+            homes.of.push(home);
+        }
+        for (i, instruction) in program.instructions.iter().enumerate() {
+            let stored = homes.of.len();
+            let mut stores = program
+                .stores
+                .iter()
+                .filter(|(register, _)| *register == stored);
+            let home = match (*instruction, stores.next()) {
+                (_, Some(&(_, slot))) if !program.reads_from(i, slot) => homes.slot(slot),
+                (Instruction::Constant(value), _) => Home::Constant(value as f32),
+                (Instruction::Map(Map::Affine { scale, shift }, x), None)
+                    if !matches!(homes.of[x], Home::Affine { .. }) =>
+                {
+                    let (scale, shift) = (scale as f32, shift as f32);
+                    Home::Affine { x, scale, shift }
+                }
+                _ => homes.block(),
+            };
+            homes.of.push(home);
+        }
+        let computed_there = |&(register, slot): &(usize, SlotId)| {
+            let here = matches!(homes.of[register], Home::Slot { slot: home, .. } if home == slot);
+            here && register >= program.loads.len()
+        };
+        let copies = program.stores.iter().filter(|store| !computed_there(store));
+        homes.copies = copies.copied().collect();
+        homes
+    }
+
+    fn slot(&mut self, slot: SlotId) -> Home {
+        self.slots += 1;
+        Home::Slot {
+            slot,
+            number: self.slots - 1,
+        }
+    }
+
+    fn block(&mut self) -> Home {
+        self.blocks += 1;
+        Home::Block(self.blocks - 1)
+    }
+}
+
+impl Pointwise {
+    /// Whether elements of `slot` as they were before are needed after instruction `i`.
+    fn reads_from(&self, i: usize, slot: SlotId) -> bool {
+        let loaded = |register: usize| self.loads.get(register).is_some_and(|l| l.slot == slot);
+        // An affine map may be computed later than it stands here.
+        let used = |register: usize| {
+            let instruction = register.checked_sub(self.loads.len());
+            match instruction.map(|i| self.instructions[i]) {
+                Some(Instruction::Map(Map::Affine { .. }, x)) => loaded(x),
+                _ => loaded(register),
+            }
+        };
+        let later = self.instructions[i + 1..].iter();
+        later.copied().any(|instruction| match instruction {
+            Instruction::Constant(_) => false,
+            Instruction::Map(_, x) => used(x),
+            Instruction::Zip(_, a, b) => used(a) || used(b),
+        }) || self.stores.iter().any(|&(register, _)| loaded(register))
+    }
+}
