@@ -92,9 +92,10 @@ impl Kernel for Sums<'_> {
 /// the instruction set.
 #[inline(always)]
 fn registers<L: Lanes, const WIDTH: usize>(row: &[f32]) -> [L; WIDTH] {
+    let row = &row[..WIDTH * L::N];
     let mut registers = [L::splat(0.0); WIDTH];
-    for (register, x) in registers.iter_mut().zip(row.chunks_exact(L::N)) {
-        *register = L::load(x);
+    for (i, register) in registers.iter_mut().enumerate() {
+        *register = L::load(&row[i * L::N..]);
     }
     registers
 }

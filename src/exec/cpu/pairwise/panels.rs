@@ -14,6 +14,9 @@ use crate::tape::plan::Pairwise;
 /// Registers per panel.
 const WIDTH: usize = 4;
 
+/// In place of a known `d`.
+const ANY: u32 = 0;
+
 /// Points that are evaluated together.
 pub(super) const POINTS: usize = 4;
 
@@ -74,18 +77,20 @@ impl Kernel for Pack<'_> {
 }
 
 impl Sums<'_> {
-    /// Walks through the panels with blocks of points. With 16 registers, larger blocks would spill their sums.
+    /// Walks through the panels with blocks of points. With 16 registers, larger blocks would spill their sums. There is
+    /// a loop for the usual `d`, in which powers are known products, and one for all others.
     #[inline(always)]
     pub(super) fn by_panels<L: Lanes>(self) {
-        if L::REGISTERS >= 32 {
-            self.blocks::<L, POINTS>();
-        } else {
-            self.blocks::<L, 2>();
+        match (L::REGISTERS >= 32, self.d) {
+            (true, 3) => self.blocks::<L, POINTS, 3>(),
+            (true, _) => self.blocks::<L, POINTS, ANY>(),
+            (false, 3) => self.blocks::<L, 2, 3>(),
+            (false, _) => self.blocks::<L, 2, ANY>(),
         }
     }
 
     #[inline(always)]
-    fn blocks<L: Lanes, const P: usize>(self) {
+    fn blocks<L: Lanes, const P: usize, const D: u32>(self) {
         let m = self.geometry.m;
         let width = width(self.what, m);
         self.out.fill(0.0);
@@ -95,7 +100,7 @@ impl Sums<'_> {
             // A short block evaluates its last point several times.
             let row = |p: usize| start + p.min(points - 1);
             let block = Block::<P> {
-                d: self.d,
+                d: if D == ANY { self.d } else { D },
                 epsilon_squared: self.epsilon * self.epsilon,
                 a: std::array::from_fn(|p| &self.a[row(p) * m..][..m]),
             };
@@ -131,7 +136,7 @@ impl<const P: usize> Block<'_, P> {
     #[inline(always)]
     fn squared<L: Lanes>(&self, panel: &[f32]) -> [[L; WIDTH]; P] {
         let mut s = [[L::splat(self.epsilon_squared); WIDTH]; P];
-        let coordinates = panel.chunks_exact(WIDTH * L::N).skip(1);
+        let coordinates = panel[WIDTH * L::N..].chunks_exact(WIDTH * L::N);
         for (c, b) in coordinates.enumerate() {
             let b = registers::<L, WIDTH>(b);
             for (s, a) in s.iter_mut().zip(&self.a) {
@@ -151,9 +156,9 @@ impl<const P: usize> Block<'_, P> {
         for panel in panels {
             let q = registers::<L, WIDTH>(panel);
             let s = self.squared::<L>(panel);
-            for (phi, s) in phi.iter_mut().zip(s) {
-                for (s, q) in s.into_iter().zip(q) {
-                    *phi = q.mul_add(inverse_half_power(s, self.d), *phi);
+            for (phi, s) in phi.iter_mut().zip(&s) {
+                for (s, q) in s.iter().zip(&q) {
+                    *phi = q.mul_add(inverse_half_power(*s, self.d), *phi);
                 }
             }
         }
@@ -180,7 +185,7 @@ impl<const P: usize> Block<'_, P> {
     #[inline(always)]
     fn add_differences<L: Lanes>(&self, panel: &[f32], weights: &[[L; WIDTH]; P], out: &mut [f32]) {
         let m = self.a[0].len();
-        let coordinates = panel.chunks_exact(WIDTH * L::N).skip(1);
+        let coordinates = panel[WIDTH * L::N..].chunks_exact(WIDTH * L::N);
         for (c, b) in coordinates.enumerate() {
             let b = registers::<L, WIDTH>(b);
             let rows = out.chunks_exact_mut(m);
@@ -203,7 +208,7 @@ impl<const P: usize> Block<'_, P> {
         let s = self.squared::<L>(panel);
         // First (a − b)·v, which then becomes the weight of a − b.
         let mut weights = [[L::splat(0.0); WIDTH]; P];
-        for (c, b) in panel.chunks_exact(WIDTH * L::N).skip(1).enumerate() {
+        for (c, b) in panel[WIDTH * L::N..].chunks_exact(WIDTH * L::N).enumerate() {
             let b = registers::<L, WIDTH>(b);
             for ((along, a), v) in weights.iter_mut().zip(&self.a).zip(&v) {
                 let (a, v) = (L::splat(a[c]), L::splat(v[c]));
