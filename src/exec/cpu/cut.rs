@@ -12,10 +12,17 @@ use super::pairwise;
 use super::pointwise::BLOCK;
 use crate::tape::plan::{Kernel, Step};
 
-/// A chunk is about this many floating-point operations, two or three microseconds: long enough that taking it
-/// costs nothing, short enough that threads finish a task together and that the pointwise work after a matrix
-/// product finds its numbers in the first-level cache.
-const CHUNK: usize = 1 << 18;
+/// A chunk is at least about this many floating-point operations, two or three microseconds: long enough that taking it
+/// costs nothing.
+const SMALL: usize = 1 << 18;
+
+/// And at most about so many: short enough that the pointwise work after a matrix product finds its numbers in the
+/// first-level cache.
+const LARGE: usize = 1 << 20;
+
+/// Between these, so many chunks per thread are enough for threads to finish a task together, even if one starts late.
+/// Fewer and larger ones read a right factor less often.
+const PER_THREAD: usize = 4;
 
 /// What moving a number through the cache costs, in floating-point operations.
 const MOVED: usize = 16;
@@ -47,16 +54,16 @@ pub(super) struct Pieces {
 }
 
 impl Cut {
-    /// How `step` is cut on a machine with `lanes` numbers per register.
-    pub fn new(step: &Step, lanes: usize) -> Self {
+    /// How `step` is cut for so many threads on a machine with `lanes` numbers per register.
+    pub fn new(step: &Step, lanes: usize, threads: usize) -> Self {
         match &step.kernel {
             Some(Kernel::Convolution { what, sizes, .. }) => convolution::cut(*what, sizes, lanes),
-            _ => Self::in_ranges(step),
+            _ => Self::in_ranges(step, threads),
         }
     }
 
     /// One row, cut by what its elements cost.
-    fn in_ranges(step: &Step) -> Self {
+    fn in_ranges(step: &Step, threads: usize) -> Self {
         let instructions = step.pointwise.as_ref().map_or(0, |p| p.instructions.len());
         // Into multiples of how many elements, how many there are, and about how many operations each costs (a
         // pointwise operation also moves its number through the cache: 16).
@@ -92,7 +99,9 @@ impl Cut {
         };
         let (unit, cost) = (unit.max(1), cost.max(1) + MOVED * instructions);
         // A power of two is as many chunks for each thread of the usual crews.
-        let chunks = (count * cost).div_ceil(CHUNK).next_power_of_two();
+        let work = count * cost;
+        let few = (PER_THREAD * threads).max(work.div_ceil(LARGE));
+        let chunks = work.div_ceil(SMALL).min(few).next_power_of_two();
         Self {
             outer: 1,
             outer_block: 1,

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use super::crew::{Board, Device};
+use super::cut::Cut;
 use super::pointwise::Homes;
 use super::slots::Slots;
 use super::tasks::{Shared, Task, Workspace, lanes_of, packing};
@@ -56,7 +57,7 @@ impl Program {
                 tasks.push(task);
                 packed = packed.max(count);
             }
-            tasks.push(Task::Step(i));
+            tasks.push(Task::Step(i, Cut::new(step, lanes, device.threads())));
         }
         buffers.push(Buffer::filled(packed, f32::NAN));
         let programs = plan.steps.iter().map(|step| step.pointwise.as_ref());

@@ -33,7 +33,8 @@ pub(super) enum Task {
     PackConvolution(usize),
     /// So many chains of a sum.
     SumChains(usize, usize),
-    Step(usize),
+    /// A step, cut into chunks.
+    Step(usize, Cut),
 }
 
 impl Task {
@@ -44,7 +45,7 @@ impl Task {
             | Self::PackCharges(step, _)
             | Self::PackConvolution(step)
             | Self::SumChains(step, _)
-            | Self::Step(step) => step,
+            | Self::Step(step, _) => step,
         }
     }
 }
@@ -213,9 +214,8 @@ impl Shared<'_> {
                     self.sum_chains(step, first..chains.min(first + rearrange::CHAINS));
                 });
             }
-            Task::Step(i) => {
+            Task::Step(i, cut) => {
                 let step = &self.steps[i];
-                let cut = Cut::new(step, lanes);
                 if let Some((gemm, b, count)) = own_matrix(step, lanes) {
                     self.isa.run(gemm::Pack {
                         gemm,
