@@ -17,8 +17,9 @@
 //! taps that meet padding, 28 % at an 8 x 8 layer and 14 % at a 16 x 16 one, so they show up to 120 %.
 //!
 //! Reading order: `crew` (how threads share a run), `program` (from a plan to tasks), `tasks`, `cut` (how they
-//! are cut into chunks), `lanes` (SIMD written once), `tile` (the innermost loop of products), then the kernels:
-//! `gemm`, `narrow`, `convolution`, `pointwise`, `pairwise`, `rearrange`. `slots` holds the memory that threads share.
+//! are cut into chunks), `steps`, `lanes` (SIMD written once), `tile` (the innermost loop of products), then the kernels:
+//! `gemm`, `narrow`, `convolution`, `pointwise`, `pairwise`, `rearrange`. `slots` holds the memory that threads share,
+//! `workspace` what each has for itself.
 //!
 //! The result is the same, bit for bit, for any number of threads: every element is computed by one
 //! thread, in an order that does not depend on how many there are.
@@ -34,8 +35,10 @@ mod pointwise;
 mod program;
 mod rearrange;
 mod slots;
+mod steps;
 mod tasks;
 mod tile;
+mod workspace;
 
 pub use crew::Device;
 pub use lanes::Isa;

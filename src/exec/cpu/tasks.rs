@@ -13,22 +13,24 @@
 
 use std::ops::Range;
 
-use super::convolution::{self, Need, PackLeft, Product, Scatter, Scratch, Sums};
+use super::convolution::{self, PackLeft, Product};
 use super::crew::Place;
-use super::cut::{Chunk, Cut};
+use super::cut::Cut;
 use super::gemm::{self, Gemm, Right};
 use super::lanes::{Isa, Kernel, Lanes};
 use super::pairwise::{self, Geometry};
-use super::pointwise::{self, Homes};
+use super::pointwise::Homes;
 use super::rearrange;
 use super::slots::Slots;
-use crate::exec::buffer::Buffer;
-use crate::tape::plan::{self, Pairwise, SlotId, Step};
+use super::workspace::Workspace;
+use crate::tape::plan::{self, SlotId, Step};
 
 /// What all threads do together before any of them goes on. `usize` is a step of the plan.
 #[derive(Debug)]
 pub(super) enum Task {
     PackMatrix(usize, Gemm),
+    /// Here no thread waits for another: each packs a copy of its own.
+    PackOwnMatrix(usize, Gemm),
     PackCharges(usize, Geometry),
     PackConvolution(usize),
     /// So many chains of a sum.
@@ -42,49 +44,11 @@ impl Task {
     pub fn step(&self) -> usize {
         match *self {
             Self::PackMatrix(step, _)
+            | Self::PackOwnMatrix(step, _)
             | Self::PackCharges(step, _)
             | Self::PackConvolution(step)
             | Self::SumChains(step, _)
             | Self::Step(step, _) => step,
-        }
-    }
-}
-
-/// What one thread needs for itself.
-#[derive(Debug)]
-pub(super) struct Workspace {
-    registers: Buffer,
-    /// The right factor of a product, packed.
-    matrix: Buffer,
-    convolution: Scratch,
-    pairwise: Buffer,
-}
-
-impl Workspace {
-    /// Enough for all of `steps`.
-    pub fn new(steps: &[Step], homes: &[Option<Homes>], lanes: usize) -> Self {
-        let registers = homes.iter().flatten().map(pointwise::scratch).max();
-        let needs = steps.iter().filter_map(|step| match &step.kernel {
-            Some(plan::Kernel::Convolution { what, sizes, .. }) => {
-                Some(convolution::need(*what, sizes, lanes))
-            }
-            _ => None,
-        });
-        let pairwise = steps.iter().filter_map(|step| match &step.kernel {
-            Some(plan::Kernel::Pairwise { what, size, .. }) => {
-                Some(pairwise::scratch(*what, &geometry_of(*size)))
-            }
-            _ => None,
-        });
-        let matrices = steps.iter().map(|step| match own_matrix(step, lanes) {
-            Some((_, _, count)) => count,
-            None => 0,
-        });
-        Self {
-            matrix: Buffer::filled(matrices.max().unwrap_or(0), f32::NAN),
-            pairwise: Buffer::filled(pairwise.max().unwrap_or(0), f32::NAN),
-            registers: Buffer::filled(registers.unwrap_or(0), 0.0),
-            convolution: needs.fold(Need::default(), Need::max).allocate(),
         }
     }
 }
@@ -108,7 +72,8 @@ pub(super) fn packing(i: usize, step: &Step, lanes: usize) -> Option<(Task, usiz
             let gemm = Gemm::new(*ta, *tb, *size);
             match gemm.right(lanes) {
                 Right::Shared(count) => Some((Task::PackMatrix(i, gemm), count)),
-                _ => None,
+                Right::Own(count) => Some((Task::PackOwnMatrix(i, gemm), count)),
+                Right::InPlace => None,
             }
         }
         plan::Kernel::Convolution { what, sizes, .. } => {
@@ -128,22 +93,7 @@ pub(super) fn packing(i: usize, step: &Step, lanes: usize) -> Option<(Task, usiz
     }
 }
 
-/// The product of `step`, its right factor and the numbers of the packed copy, if each thread makes its own.
-fn own_matrix(step: &Step, lanes: usize) -> Option<(Gemm, SlotId, usize)> {
-    let Some(plan::Kernel::Matmul {
-        b, ta, tb, size, ..
-    }) = &step.kernel
-    else {
-        return None;
-    };
-    let gemm = Gemm::new(*ta, *tb, *size);
-    match gemm.right(lanes) {
-        Right::Own(count) => Some((gemm, *b, count)),
-        _ => None,
-    }
-}
-
-fn geometry_of([_, real, generated, m]: [usize; 4]) -> Geometry {
+pub(super) fn geometry_of([_, real, generated, m]: [usize; 4]) -> Geometry {
     Geometry {
         charges: [real, generated],
         m,
@@ -166,7 +116,7 @@ impl Shared<'_> {
     ///
     /// # Safety
     /// During a run, for a slot that the current task does not write.
-    unsafe fn whole(&self, slot: SlotId) -> &[f32] {
+    pub(super) unsafe fn whole(&self, slot: SlotId) -> &[f32] {
         // SAFETY: buffers outlive the run, and the caller vouches for the absence of writers.
         unsafe { self.slots.read(slot, 0..self.slots.len(slot)) }
     }
@@ -179,7 +129,7 @@ impl Shared<'_> {
         clippy::mut_from_ref,
         reason = "disjoint ranges of shared memory, see the module"
     )]
-    unsafe fn mine(&self, slot: SlotId, range: Range<usize>) -> &mut [f32] {
+    pub(super) unsafe fn mine(&self, slot: SlotId, range: Range<usize>) -> &mut [f32] {
         // SAFETY: buffers outlive the run, and chunks are disjoint.
         unsafe { self.slots.write(slot, range) }
     }
@@ -193,6 +143,9 @@ impl Shared<'_> {
                 place.work_on(number, panels, |panel| {
                     self.pack_matrix(step, gemm, panel..panel + 1);
                 });
+            }
+            Task::PackOwnMatrix(step, gemm) => {
+                self.pack_own_matrix(step, gemm, &mut workspace.matrix);
             }
             Task::PackCharges(step, geometry) => {
                 let panels = geometry.panels(lanes);
@@ -215,16 +168,6 @@ impl Shared<'_> {
                 });
             }
             Task::Step(i, cut) => {
-                let step = &self.steps[i];
-                if let Some((gemm, b, count)) = own_matrix(step, lanes) {
-                    self.isa.run(gemm::Pack {
-                        gemm,
-                        // SAFETY: a step does not write its operands.
-                        b: unsafe { &self.whole(b)[..gemm.k * gemm.n] },
-                        panels: 0..gemm.n.div_ceil(lanes),
-                        out: &mut workspace.matrix[..count],
-                    });
-                }
                 place.work_on(number, cut.chunks(), |chunk| {
                     self.step(i, &cut, &cut.chunk(chunk), workspace);
                 });
@@ -233,22 +176,34 @@ impl Shared<'_> {
     }
 
     fn pack_matrix(&self, step: usize, gemm: Gemm, panels: Range<usize>) {
-        let Some(plan::Kernel::Matmul { b, .. }) = &self.steps[step].kernel else {
-            unreachable!("only matrix products pack matrices");
-        };
-        let lanes = lanes_of(self.isa);
-        let size = lanes * gemm.k;
-        // SAFETY: packing only reads operands of its step, and each chunk writes its own panels.
-        let (b, out) = unsafe {
-            let out = self.mine(self.pack, panels.start * size..panels.end * size);
-            (&self.whole(*b)[..gemm.k * gemm.n], out)
-        };
+        let size = lanes_of(self.isa) * gemm.k;
+        // SAFETY: each chunk writes its own panels.
+        let out = unsafe { self.mine(self.pack, panels.start * size..panels.end * size) };
         self.isa.run(gemm::Pack {
             gemm,
-            b,
+            b: self.right_factor(step, gemm),
             panels,
             out,
         });
+    }
+
+    fn pack_own_matrix(&self, step: usize, gemm: Gemm, out: &mut [f32]) {
+        let panels = gemm.n.div_ceil(lanes_of(self.isa));
+        let count = panels * lanes_of(self.isa) * gemm.k;
+        self.isa.run(gemm::Pack {
+            gemm,
+            b: self.right_factor(step, gemm),
+            panels: 0..panels,
+            out: &mut out[..count],
+        });
+    }
+
+    fn right_factor(&self, step: usize, gemm: Gemm) -> &[f32] {
+        let Some(plan::Kernel::Matmul { b, .. }) = &self.steps[step].kernel else {
+            unreachable!("only matrix products pack matrices");
+        };
+        // SAFETY: packing only reads operands of its step.
+        unsafe { &self.whole(*b)[..gemm.k * gemm.n] }
     }
 
     fn pack_charges(&self, step: usize, geometry: Geometry, panels: Range<usize>) {
@@ -300,136 +255,5 @@ impl Shared<'_> {
             range,
             out,
         });
-    }
-
-    /// A chunk of a step: the kernel, then the pointwise work on its result.
-    fn step(&self, i: usize, cut: &Cut, chunk: &Chunk, workspace: &mut Workspace) {
-        let step = &self.steps[i];
-        if let Some(kernel) = &step.kernel {
-            self.kernel(kernel, cut, chunk, workspace);
-        }
-        if let (Some(program), Some(homes)) = (&step.pointwise, &self.homes[i]) {
-            self.isa.run(pointwise::Run {
-                program,
-                homes,
-                pieces: cut.pieces(chunk),
-                slots: self.slots,
-                scratch: &mut workspace.registers,
-            });
-        }
-    }
-
-    /// A chunk of a kernel's result.
-    fn kernel(&self, kernel: &plan::Kernel, cut: &Cut, chunk: &Chunk, workspace: &mut Workspace) {
-        // What a chunk of a result of one row is.
-        let range = cut.piece(chunk, 0);
-        // SAFETY: a kernel's operands, and the packing buffer after packing, are not written by its step (module
-        // documentation).
-        let whole = |slot| unsafe { self.whole(slot) };
-        // SAFETY: every range is a piece of the current chunk of the kernel's result. Each arm borrows it once; the
-        // convolutions let go of a piece before they ask for another one.
-        let mine = |slot, range| unsafe { self.mine(slot, range) };
-        match kernel {
-            plan::Kernel::Matmul {
-                a,
-                b,
-                out,
-                ta,
-                tb,
-                size,
-            } => {
-                let gemm = Gemm::new(*ta, *tb, *size);
-                let right = gemm.right(lanes_of(self.isa));
-                let b = match right {
-                    Right::Own(count) => &workspace.matrix[..count],
-                    Right::Shared(count) => &whole(self.pack)[..count],
-                    Right::InPlace => &whole(*b)[..gemm.k * gemm.n],
-                };
-                self.isa.run(gemm::Rows {
-                    gemm,
-                    right,
-                    a: &whole(*a)[..gemm.m * gemm.k],
-                    b,
-                    rows: range.start / gemm.n..range.end / gemm.n,
-                    out: mine(*out, range),
-                });
-            }
-            plan::Kernel::Convolution {
-                what,
-                a,
-                b,
-                out,
-                sizes,
-            } => {
-                let piece = |outer| mine(*out, cut.piece(chunk, outer));
-                let scratch = &mut workspace.convolution;
-                if convolution::scatters(*what, sizes, lanes_of(self.isa)) {
-                    self.isa.run(Scatter {
-                        c: *sizes,
-                        y: whole(*a),
-                        w: whole(*b),
-                        chunk,
-                        scratch,
-                        piece,
-                    });
-                } else {
-                    self.isa.run(Sums {
-                        product: Product::new(*what, sizes),
-                        left: whole(self.pack),
-                        right: whole(*b),
-                        chunk,
-                        scratch,
-                        piece,
-                    });
-                }
-            }
-            plan::Kernel::Sum { x, out, size } => self.isa.run(rearrange::Sum {
-                size: *size,
-                x: whole(*x),
-                chains: {
-                    let chains = rearrange::shared_chains(*size, lanes_of(self.isa));
-                    &whole(self.pack)[..chains]
-                },
-                range: range.clone(),
-                out: mine(*out, range),
-            }),
-            plan::Kernel::Broadcast { x, out, from, to } => {
-                let out = mine(*out, range.clone());
-                rearrange::broadcast(whole(*x), from, to, range, out);
-            }
-            plan::Kernel::Transpose { x, out, size } => {
-                let out = mine(*out, range.clone());
-                rearrange::transpose(whole(*x), *size, range, out);
-            }
-            plan::Kernel::Pairwise {
-                what,
-                d,
-                charges,
-                out,
-                size,
-            } => {
-                let geometry = geometry_of(*size);
-                let width = pairwise::width(*what, geometry.m);
-                self.isa.run(pairwise::Sums {
-                    what: *what,
-                    geometry,
-                    d: *d,
-                    epsilon: whole(charges[0])[0],
-                    a: whole(charges[1]),
-                    v: match what {
-                        Pairwise::Curvature(v) => whole(*v),
-                        _ => &[],
-                    },
-                    charges: [whole(charges[2]), whole(charges[3])],
-                    packed: match pairwise::packs(*what, geometry.m) {
-                        true => &whole(self.pack)[..geometry.packed(lanes_of(self.isa))],
-                        false => &[],
-                    },
-                    scratch: &mut workspace.pairwise,
-                    range: range.start / width..range.end / width,
-                    out: mine(*out, range),
-                });
-            }
-        }
     }
 }

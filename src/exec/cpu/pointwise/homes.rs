@@ -114,3 +114,102 @@ impl Pointwise {
         }) || self.stores.iter().any(|&(register, _)| loaded(register))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tape::Zip;
+    use crate::tape::plan::Load;
+
+    const BIAS: Index = Index {
+        repeat: 1,
+        period: 8,
+    };
+    const SCALAR: Index = Index {
+        repeat: 1,
+        period: 1,
+    };
+
+    fn program(
+        loads: &[(SlotId, Index)],
+        instructions: Vec<Instruction>,
+        stores: Vec<(usize, SlotId)>,
+    ) -> Pointwise {
+        let loads = loads.iter().map(|&(slot, index)| Load { slot, index });
+        Pointwise {
+            count: 64,
+            loads: loads.collect(),
+            instructions,
+            stores,
+        }
+    }
+
+    fn affine(x: usize) -> Instruction {
+        let (scale, shift) = (0.9, 0.0);
+        Instruction::Map(Map::Affine { scale, shift }, x)
+    }
+
+    /// `m ← 0.9 m + 0.9 g · rate + bias`, in place.
+    #[test]
+    fn an_update_in_place_needs_few_blocks_and_no_copy() {
+        let loads = [
+            (0, Index::IDENTITY),
+            (1, Index::IDENTITY),
+            (2, SCALAR),
+            (3, BIAS),
+        ];
+        let instructions = vec![
+            affine(0),
+            affine(1),
+            Instruction::Zip(Zip::Mul, 5, 2),
+            Instruction::Zip(Zip::Add, 6, 3),
+            Instruction::Zip(Zip::Add, 4, 7),
+        ];
+        let homes = Homes::new(&program(&loads, instructions, vec![(8, 0)]));
+        let affine = |x| Home::Affine {
+            x,
+            scale: 0.9,
+            shift: 0.0,
+        };
+        let slot = |slot, number| Home::Slot { slot, number };
+        let expected = [
+            slot(0, 0),
+            slot(1, 1),
+            Home::Scalar(2),
+            Home::Block(0),
+            affine(0),
+            affine(1),
+            Home::Block(1),
+            Home::Block(2),
+            slot(0, 2),
+        ];
+        assert_eq!(homes.of, expected);
+        assert_eq!((homes.slots, homes.blocks), (3, 3));
+        assert!(homes.copies.is_empty());
+    }
+
+    /// What is stored over `x` must wait where `x` is read afterwards, be it through an affine map from before.
+    #[test]
+    fn nothing_is_overwritten_that_is_read_later() {
+        let double = Instruction::Zip(Zip::Add, 0, 0);
+        let read_later = [
+            vec![double, Instruction::Zip(Zip::Mul, 1, 0)],
+            vec![affine(0), double, Instruction::Zip(Zip::Mul, 1, 2)],
+        ];
+        for instructions in read_later {
+            let last = instructions.len();
+            let stores = vec![(last - 1, 0), (last, 1)];
+            let homes = Homes::new(&program(&[(0, Index::IDENTITY)], instructions, stores));
+            assert_eq!(homes.of[last - 1], Home::Block(0));
+            assert_eq!(homes.copies, [(last - 1, 0)]);
+        }
+        // What is loaded and stored elsewhere as it is.
+        let homes = Homes::new(&program(
+            &[(0, Index::IDENTITY)],
+            vec![double],
+            vec![(0, 1), (1, 0)],
+        ));
+        assert_eq!(homes.of[1], Home::Block(0));
+        assert_eq!(homes.copies, [(0, 1), (1, 0)]);
+    }
+}

@@ -1,0 +1,43 @@
+//! The memory that a thread has for itself.
+
+use super::convolution::{self, Need, Scratch};
+use super::pairwise;
+use super::pointwise::{self, Homes};
+use super::tasks::geometry_of;
+use crate::exec::buffer::Buffer;
+use crate::tape::plan::{self, Step};
+
+/// What one thread needs for itself.
+#[derive(Debug)]
+pub(super) struct Workspace {
+    pub registers: Buffer,
+    /// The right factor of a product, packed.
+    pub matrix: Buffer,
+    pub convolution: Scratch,
+    pub pairwise: Buffer,
+}
+
+impl Workspace {
+    /// Enough for all of `steps`, and for `matrix` numbers of a packed matrix.
+    pub fn new(steps: &[Step], homes: &[Option<Homes>], matrix: usize, lanes: usize) -> Self {
+        let registers = homes.iter().flatten().map(pointwise::scratch).max();
+        let needs = steps.iter().filter_map(|step| match &step.kernel {
+            Some(plan::Kernel::Convolution { what, sizes, .. }) => {
+                Some(convolution::need(*what, sizes, lanes))
+            }
+            _ => None,
+        });
+        let pairwise = steps.iter().filter_map(|step| match &step.kernel {
+            Some(plan::Kernel::Pairwise { what, size, .. }) => {
+                Some(pairwise::scratch(*what, &geometry_of(*size)))
+            }
+            _ => None,
+        });
+        Self {
+            matrix: Buffer::filled(matrix, f32::NAN),
+            pairwise: Buffer::filled(pairwise.max().unwrap_or(0), f32::NAN),
+            registers: Buffer::filled(registers.unwrap_or(0), 0.0),
+            convolution: needs.fold(Need::default(), Need::max).allocate(),
+        }
+    }
+}
