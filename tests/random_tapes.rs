@@ -398,3 +398,51 @@ fn a_state_is_not_overwritten_while_a_product_reads_it() {
         }
     }
 }
+
+/// Adam on more numbers than a chunk has: states change in place, some operands repeat, and the last elements do not fill
+/// a register.
+#[test]
+fn updates_of_many_numbers_are_the_same_for_any_number_of_threads() {
+    let [rows, cols] = [331, 303];
+    let mut t = Tape::new();
+    let states = ["w", "m", "v"].map(|name| t.state(name, [rows, cols]));
+    let [w, m, v] = states;
+    let (row, rate) = (t.input("row", [1, cols]), t.input("rate", [1, 1]));
+    let wide = t.broadcast(row, [rows, cols]);
+    let rate = t.broadcast(rate, [rows, cols]);
+    let g = t.mul(w, wide);
+    let [old, new] = [(m, 0.9), (g, 0.1)].map(|(x, factor)| t.scale(x, factor));
+    let m_next = t.add(old, new);
+    let square = t.mul(g, g);
+    let [old, new] = [(v, 0.99), (square, 0.01)].map(|(x, factor)| t.scale(x, factor));
+    let v_next = t.add(old, new);
+    let root = t.sqrt(v_next);
+    let root = t.affine(root, 1.0, 1e-3);
+    let step = t.div(m_next, root);
+    let step = t.mul(rate, step);
+    let w_next = t.sub(w, step);
+    for (state, next) in states.into_iter().zip([w_next, m_next, v_next]) {
+        t.assign(state, next);
+    }
+    assert_eq!(Plan::new(&t).steps.len(), 1, "{}", t.explain());
+    let numbers = |name, count| support::uniform(6, name, count, 0.1, 1.0);
+    let fresh = ["w", "m", "v"].map(|name| (name, [rows, cols].into(), numbers(name, rows * cols)));
+    let fresh = support::store(&fresh);
+    let inputs = [("row", numbers("row", cols)), ("rate", vec![0.01])];
+    let after = |backend: &Backend| {
+        let mut store = fresh.duplicate().unwrap();
+        let mut program = support::compile(backend, &t, &store, &inputs);
+        for _ in 0..3 {
+            program.run(&mut store).unwrap();
+        }
+        let state = |name| store.get(name).unwrap().expect("a state").data().to_vec();
+        ["w", "m", "v"].map(state).concat()
+    };
+    let exact = after(&Backend::Reference);
+    let [one, two, three] =
+        [1, 2, 3].map(|threads| after(&Backend::cpu(Some(threads)).expect("threads")));
+    assert!(one == two && one == three, "threads change bits");
+    for (i, (x, exact)) in one.iter().zip(&exact).enumerate() {
+        assert!((x - exact).abs() < 1e-5, "number {i}: {x}, {exact}");
+    }
+}

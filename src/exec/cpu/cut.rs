@@ -93,7 +93,7 @@ impl Cut {
                 let [points, real, generated, m] = *size;
                 let width = pairwise::width(*what, m);
                 let pair = (3 * m + 8).div_ceil(width);
-                let unit = pairwise::points(*what, m, points) * width;
+                let unit = pairwise::points(*what, m, points, threads) * width;
                 (unit, points * width, (real + generated) * pair)
             }
         };
@@ -138,6 +138,57 @@ impl Cut {
             first: self.piece(chunk, chunk.outer.start),
             stride: self.inner * self.unit,
             count: chunk.outer.len(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tape::Tape;
+    use crate::tape::op::Charges;
+    use crate::tape::plan::Plan;
+
+    #[test]
+    fn chunks_hold_every_element_once_for_any_number_of_threads() {
+        let mut t = Tape::new();
+        let (a, b) = (t.input("a", [700, 70]), t.input("b", [70, 333]));
+        let product = t.matmul(a, false, b, false);
+        let elu = t.elu(product);
+        let sum = t.sum(elu, 1..2);
+        let points = t.input("points", [130, 60]);
+        let charges = Charges {
+            d: 3,
+            epsilon: t.constant(1.0, [1]),
+            a: points,
+            y: points,
+            x: points,
+        };
+        let field = t.field(charges);
+        let turned = t.transpose(field);
+        for (name, value) in [("sum", sum), ("elu", elu), ("turned", turned)] {
+            t.output(name, value);
+        }
+        let plan = Plan::new(&t);
+        assert!(plan.steps.len() >= 4, "{}", t.explain());
+        for (step, threads) in plan
+            .steps
+            .iter()
+            .flat_map(|s| [1, 3, 64, 1024].map(|n| (s, n)))
+        {
+            let cut = Cut::new(step, 16, threads);
+            let mut seen = vec![0; cut.outer * cut.inner * cut.unit];
+            for chunk in (0..cut.chunks()).map(|i| cut.chunk(i)) {
+                for outer in chunk.outer.clone() {
+                    seen[cut.piece(&chunk, outer)]
+                        .iter_mut()
+                        .for_each(|n| *n += 1);
+                }
+            }
+            assert!(
+                seen.iter().all(|&n| n == 1),
+                "{cut:?} for {threads} threads"
+            );
         }
     }
 }

@@ -78,7 +78,11 @@ impl Gemm {
     pub fn chunk_rows(&self) -> usize {
         match (self.is_narrow(), self.is_large()) {
             (true, _) => narrow::ROWS,
-            (false, true) => LARGE_ROWS * LARGE_TILES,
+            // The fewest chunks, of equal size.
+            (false, true) => {
+                let chunks = self.m.div_ceil(LARGE_ROWS * LARGE_TILES);
+                self.m.div_ceil(chunks.max(1))
+            }
             (false, false) => TILE_ROWS,
         }
     }

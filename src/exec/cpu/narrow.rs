@@ -2,8 +2,8 @@
 //! a network's last layer with its one potential or two coordinates, the gradients of the first one.
 //!
 //! Where the rows of `A` are contiguous, lanes run along the terms: a register's worth of rows has one register of
-//! partial sums each. Where `A` is stored
-//! transposed, neighbouring rows are neighbours in memory, and lanes run along the rows.
+//! partial sums each. Where `A` is stored transposed, neighbouring rows are neighbours in memory, and lanes run along
+//! the rows.
 //!
 //! The order of a sum depends on nothing but the number of its terms.
 

@@ -52,15 +52,11 @@ impl Program {
                 SlotKind::Scratch => Buffer::filled(slot.count, f32::NAN),
             });
         }
-        let (mut tasks, mut packed, mut own) = (vec![], 0, 0);
+        let (mut tasks, mut packed) = (vec![], 0);
         for (i, step) in plan.steps.iter().enumerate() {
             if let Some((task, count)) = packing(i, step, lanes) {
-                let room = match task {
-                    Task::PackOwnMatrix(..) => &mut own,
-                    _ => &mut packed,
-                };
-                *room = count.max(*room);
                 tasks.push(task);
+                packed = packed.max(count);
             }
             tasks.push(Task::Step(i, Cut::new(step, lanes, device.threads())));
         }
@@ -68,7 +64,7 @@ impl Program {
         let programs = plan.steps.iter().map(|step| step.pointwise.as_ref());
         let homes: Vec<_> = programs.map(|program| program.map(Homes::new)).collect();
         let workspaces = (0..device.threads())
-            .map(|_| Mutex::new(Workspace::new(&plan.steps, &homes, own, lanes)))
+            .map(|_| Mutex::new(Workspace::new(&plan.steps, &homes, lanes)))
             .collect();
         Ok(Self {
             device: device.clone(),

@@ -28,7 +28,7 @@ impl Shared<'_> {
                 homes,
                 pieces: cut.pieces(chunk),
                 slots: self.slots,
-                scratch: &mut workspace.registers,
+                scratch: &mut workspace.pointwise,
             });
         }
     }

@@ -29,8 +29,6 @@ use crate::tape::plan::{self, SlotId, Step};
 #[derive(Debug)]
 pub(super) enum Task {
     PackMatrix(usize, Gemm),
-    /// Here no thread waits for another: each packs a copy of its own.
-    PackOwnMatrix(usize, Gemm),
     PackCharges(usize, Geometry),
     PackConvolution(usize),
     /// So many chains of a sum.
@@ -44,7 +42,6 @@ impl Task {
     pub fn step(&self) -> usize {
         match *self {
             Self::PackMatrix(step, _)
-            | Self::PackOwnMatrix(step, _)
             | Self::PackCharges(step, _)
             | Self::PackConvolution(step)
             | Self::SumChains(step, _)
@@ -72,8 +69,7 @@ pub(super) fn packing(i: usize, step: &Step, lanes: usize) -> Option<(Task, usiz
             let gemm = Gemm::new(*ta, *tb, *size);
             match gemm.right(lanes) {
                 Right::Shared(count) => Some((Task::PackMatrix(i, gemm), count)),
-                Right::Own(count) => Some((Task::PackOwnMatrix(i, gemm), count)),
-                Right::InPlace => None,
+                _ => None,
             }
         }
         plan::Kernel::Convolution { what, sizes, .. } => {
@@ -140,12 +136,12 @@ impl Shared<'_> {
         match *task {
             Task::PackMatrix(step, gemm) => {
                 let panels = gemm.n.div_ceil(lanes);
+                let size = lanes * gemm.k;
                 place.work_on(number, panels, |panel| {
-                    self.pack_matrix(step, gemm, panel..panel + 1);
+                    // SAFETY: each chunk writes its own panel.
+                    let out = unsafe { self.mine(self.pack, panel * size..(panel + 1) * size) };
+                    self.pack_matrix(step, gemm, panel..panel + 1, out);
                 });
-            }
-            Task::PackOwnMatrix(step, gemm) => {
-                self.pack_own_matrix(step, gemm, &mut workspace.matrix);
             }
             Task::PackCharges(step, geometry) => {
                 let panels = geometry.panels(lanes);
@@ -168,42 +164,42 @@ impl Shared<'_> {
                 });
             }
             Task::Step(i, cut) => {
+                // Only once a chunk is taken, as until that one is finished nobody writes the step's operands.
+                let mut packed = false;
                 place.work_on(number, cut.chunks(), |chunk| {
+                    if !packed {
+                        self.pack_own_matrix(i, &mut workspace.matrix);
+                        packed = true;
+                    }
                     self.step(i, &cut, &cut.chunk(chunk), workspace);
                 });
             }
         }
     }
 
-    fn pack_matrix(&self, step: usize, gemm: Gemm, panels: Range<usize>) {
-        let size = lanes_of(self.isa) * gemm.k;
-        // SAFETY: each chunk writes its own panels.
-        let out = unsafe { self.mine(self.pack, panels.start * size..panels.end * size) };
+    /// Packs panels of the right factor of a product.
+    fn pack_matrix(&self, step: usize, gemm: Gemm, panels: Range<usize>, out: &mut [f32]) {
+        let Some(plan::Kernel::Matmul { b, .. }) = &self.steps[step].kernel else {
+            unreachable!("only matrix products pack matrices");
+        };
+        // SAFETY: packing only reads operands of its step.
+        let b = unsafe { &self.whole(*b)[..gemm.k * gemm.n] };
         self.isa.run(gemm::Pack {
             gemm,
-            b: self.right_factor(step, gemm),
+            b,
             panels,
             out,
         });
     }
 
-    fn pack_own_matrix(&self, step: usize, gemm: Gemm, out: &mut [f32]) {
-        let panels = gemm.n.div_ceil(lanes_of(self.isa));
-        let count = panels * lanes_of(self.isa) * gemm.k;
-        self.isa.run(gemm::Pack {
-            gemm,
-            b: self.right_factor(step, gemm),
-            panels: 0..panels,
-            out: &mut out[..count],
-        });
-    }
-
-    fn right_factor(&self, step: usize, gemm: Gemm) -> &[f32] {
-        let Some(plan::Kernel::Matmul { b, .. }) = &self.steps[step].kernel else {
-            unreachable!("only matrix products pack matrices");
-        };
-        // SAFETY: packing only reads operands of its step.
-        unsafe { &self.whole(*b)[..gemm.k * gemm.n] }
+    /// Packs the right factor of a product for this thread, if each has its own copy.
+    fn pack_own_matrix(&self, step: usize, matrix: &mut [f32]) {
+        if let Some(plan::Kernel::Matmul { ta, tb, size, .. }) = &self.steps[step].kernel {
+            let (gemm, lanes) = (Gemm::new(*ta, *tb, *size), lanes_of(self.isa));
+            if let Right::Own(count) = gemm.right(lanes) {
+                self.pack_matrix(step, gemm, 0..gemm.n.div_ceil(lanes), &mut matrix[..count]);
+            }
+        }
     }
 
     fn pack_charges(&self, step: usize, geometry: Geometry, panels: Range<usize>) {

@@ -1,6 +1,7 @@
 //! The memory that a thread has for itself.
 
 use super::convolution::{self, Need, Scratch};
+use super::gemm::{Gemm, Right};
 use super::pairwise;
 use super::pointwise::{self, Homes};
 use super::tasks::geometry_of;
@@ -10,7 +11,8 @@ use crate::tape::plan::{self, Step};
 /// What one thread needs for itself.
 #[derive(Debug)]
 pub(super) struct Workspace {
-    pub registers: Buffer,
+    /// Registers of pointwise programs.
+    pub pointwise: Buffer,
     /// The right factor of a product, packed.
     pub matrix: Buffer,
     pub convolution: Scratch,
@@ -18,9 +20,9 @@ pub(super) struct Workspace {
 }
 
 impl Workspace {
-    /// Enough for all of `steps`, and for `matrix` numbers of a packed matrix.
-    pub fn new(steps: &[Step], homes: &[Option<Homes>], matrix: usize, lanes: usize) -> Self {
-        let registers = homes.iter().flatten().map(pointwise::scratch).max();
+    /// Enough for all of `steps`.
+    pub fn new(steps: &[Step], homes: &[Option<Homes>], lanes: usize) -> Self {
+        let pointwise = homes.iter().flatten().map(pointwise::scratch).max();
         let needs = steps.iter().filter_map(|step| match &step.kernel {
             Some(plan::Kernel::Convolution { what, sizes, .. }) => {
                 Some(convolution::need(*what, sizes, lanes))
@@ -33,10 +35,19 @@ impl Workspace {
             }
             _ => None,
         });
+        let matrices = steps.iter().filter_map(|step| match &step.kernel {
+            Some(plan::Kernel::Matmul { ta, tb, size, .. }) => {
+                match Gemm::new(*ta, *tb, *size).right(lanes) {
+                    Right::Own(count) => Some(count),
+                    _ => None,
+                }
+            }
+            _ => None,
+        });
         Self {
-            matrix: Buffer::filled(matrix, f32::NAN),
+            matrix: Buffer::filled(matrices.max().unwrap_or(0), f32::NAN),
             pairwise: Buffer::filled(pairwise.max().unwrap_or(0), f32::NAN),
-            registers: Buffer::filled(registers.unwrap_or(0), 0.0),
+            pointwise: Buffer::filled(pointwise.unwrap_or(0), f32::NAN),
             convolution: needs.fold(Need::default(), Need::max).allocate(),
         }
     }

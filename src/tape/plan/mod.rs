@@ -174,7 +174,7 @@ pub struct Pointwise {
     /// Instruction `j` fills register `loads.len() + j`.
     pub instructions: Vec<Instruction>,
     /// `(register, slot)`: element `i` of the register goes to element `i` of the slot. A slot may also be
-    /// loaded (in place), then only with [`Index::IDENTITY`].
+    /// loaded (in place), then only with [`Index::IDENTITY`]. No store overwrites what the stores behind it read.
     pub stores: Vec<(usize, SlotId)>,
 }
 

@@ -226,7 +226,7 @@ fn add_square512(mut sum: __m512, x: __m512) -> __m512 {
             "vfmadd231ps {sum}, {x}, {x}",
             sum = inout(zmm_reg) sum,
             x = in(zmm_reg) x,
-            options(pure, nomem, nostack, preserves_flags)
+            options(pure, nomem, nostack)
         );
     }
     sum
@@ -242,7 +242,7 @@ fn add_square256(mut sum: __m256, x: __m256) -> __m256 {
             "vfmadd231ps {sum}, {x}, {x}",
             sum = inout(ymm_reg) sum,
             x = in(ymm_reg) x,
-            options(pure, nomem, nostack, preserves_flags)
+            options(pure, nomem, nostack)
         );
     }
     sum

@@ -38,11 +38,11 @@ pub(super) fn packs(what: Pairwise, m: usize) -> bool {
     m < MANY_DIMENSIONS || matches!(what, Pairwise::Curvature(_))
 }
 
-/// Points that are worked on together, out of `count`.
-pub(super) fn points(what: Pairwise, m: usize, count: usize) -> usize {
+/// Points that are worked on together, out of `count`, by so many threads.
+pub(super) fn points(what: Pairwise, m: usize, count: usize, threads: usize) -> usize {
     match packs(what, m) {
         true => panels::POINTS,
-        false => rows::chunk(count),
+        false => rows::chunk(count, threads),
     }
 }
 

@@ -3,11 +3,11 @@
 //! A tile of squared distances stays in registers while the loop walks along the coordinates:
 //!
 //! ```text
-//!              b: CHARGES rows, where they lie
-//!    a ┌┐    ┌──┬──┬──┬──┬──┬──┐
-//!      ││    │  │  │  │  │  │  │   at each register of coordinates: load the rows' registers,
-//!      ││ ×  │  │  │  │  │  │  │   POINTS × CHARGES times subtract, multiply, add
-//!      └┘    └──┴──┴──┴──┴──┴──┘
+//!              b: J charges, where they lie
+//!    a ┌┐    ┌──┬──┬──┬──┐
+//!   P  ││    │  │  │  │  │   at each register of coordinates: load the rows' registers,
+//!      ││ ×  │  │  │  │  │   P × J times subtract, multiply, add
+//!      └┘    └──┴──┴──┴──┘
 //! ```
 //!
 //! The rows of pictures are long, so all is done for a block of coordinates at a time: the block of a chunk of
@@ -29,8 +29,11 @@ const POINTS: usize = 32;
 
 /// Points of a chunk out of `count`: as the charges are read once for every chunk, rather more, but not so many that
 /// threads have nothing to do.
-pub(super) fn chunk(count: usize) -> usize {
-    if count < 8 * POINTS { 16 } else { POINTS }
+pub(super) fn chunk(count: usize, threads: usize) -> usize {
+    match count < 4 * threads * POINTS {
+        true => 16,
+        false => POINTS,
+    }
 }
 
 /// Coordinates of a block of squared distances: the sums over lanes at its end are few beside it.
@@ -116,6 +119,7 @@ impl Sums<'_> {
         blocks: &mut [f32],
         s: &mut [f32],
     ) {
+        assert_eq!(P * J, L::N, "a register has the sums of a tile");
         let m = self.geometry.m;
         let count = self.geometry.charges[0] + self.geometry.charges[1];
         for first in (0..m).step_by(SQUARES) {
@@ -192,6 +196,7 @@ impl Sums<'_> {
             let block = first..m.min(first + DIFFERENCES);
             let panel = P * block.len().next_multiple_of(L::N);
             pack::<L, P>(a, m, &block, points);
+            let sums = &mut sums[..(a.len() / m).div_ceil(P) * panel];
             sums.fill(0.0);
             for j in (0..count).step_by(J) {
                 let b = self.charges::<J>(j, &block);

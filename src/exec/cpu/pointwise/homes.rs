@@ -59,8 +59,8 @@ impl Homes {
                 .iter()
                 .filter(|(register, _)| *register == stored);
             let home = match (*instruction, stores.next()) {
-                (_, Some(&(_, slot))) if !program.reads_from(i, slot) => homes.slot(slot),
                 (Instruction::Constant(value), _) => Home::Constant(value as f32),
+                (_, Some(&(_, slot))) if !program.reads_from(i, slot) => homes.slot(slot),
                 (Instruction::Map(Map::Affine { scale, shift }, x), None)
                     if !matches!(homes.of[x], Home::Affine { .. }) =>
                 {
@@ -77,6 +77,11 @@ impl Homes {
         };
         let copies = program.stores.iter().filter(|store| !computed_there(store));
         homes.copies = copies.copied().collect();
+        for (i, &(register, _)) in homes.copies.iter().enumerate() {
+            let before = |&(_, written): &(usize, SlotId)| matches!(homes.of[register], Home::Slot { slot, .. } if slot == written);
+            let lost = homes.copies[..i].iter().any(before);
+            assert!(!lost, "a store overwrites what the next one reads");
+        }
         homes
     }
 
@@ -203,7 +208,7 @@ mod tests {
             assert_eq!(homes.of[last - 1], Home::Block(0));
             assert_eq!(homes.copies, [(last - 1, 0)]);
         }
-        // What is loaded and stored elsewhere as it is.
+        // Nor what is loaded and stored elsewhere as it is.
         let homes = Homes::new(&program(
             &[(0, Index::IDENTITY)],
             vec![double],
@@ -211,5 +216,29 @@ mod tests {
         ));
         assert_eq!(homes.of[1], Home::Block(0));
         assert_eq!(homes.copies, [(0, 1), (1, 0)]);
+    }
+
+    #[test]
+    fn what_is_the_same_for_all_elements_is_only_written_where_it_is_stored() {
+        let instructions = vec![
+            Instruction::Constant(2.0),
+            affine(0),
+            Instruction::Zip(Zip::Mul, 1, 2),
+        ];
+        let stores = vec![(1, 7), (3, 8), (3, 9)];
+        let homes = Homes::new(&program(&[(0, SCALAR)], instructions, stores));
+        assert_eq!(homes.of[0], Home::Scalar(0));
+        assert_eq!(homes.of[1], Home::Constant(2.0));
+        assert!(matches!(homes.of[2], Home::Affine { x: 0, .. }));
+        assert_eq!(homes.of[3], Home::Slot { slot: 8, number: 0 });
+        assert_eq!((homes.slots, homes.blocks), (1, 0));
+        assert_eq!(homes.copies, [(1, 7), (3, 9)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "a store overwrites")]
+    fn stores_that_change_places_are_refused() {
+        let loads = [(0, Index::IDENTITY), (1, Index::IDENTITY)];
+        Homes::new(&program(&loads, vec![], vec![(0, 1), (1, 0)]));
     }
 }

@@ -20,19 +20,12 @@ use self::loops::{Operand, apply_map, apply_zip};
 use super::cut::Pieces;
 use super::lanes::{Kernel, Lanes};
 use super::slots::Slots;
-use crate::tape::Map;
 use crate::tape::plan::{Index, Instruction, Load, Pointwise, SlotId};
 
 pub(super) use self::homes::Homes;
 
 /// Elements per block: a dozen or two registers of 2 KiB fit the first- and second-level caches.
 pub(super) const BLOCK: usize = 512;
-
-/// `x` as it is, −0 included.
-const IDENTITY: Map = Map::Affine {
-    scale: 1.0,
-    shift: -0.0,
-};
 
 /// Numbers of the largest register of a processor.
 const REGISTER: usize = 16;
@@ -117,9 +110,7 @@ impl Block<'_> {
             }
             let out = self.cells::<L>(register);
             match *instruction {
-                Instruction::Constant(value) => {
-                    apply_map(IDENTITY, Operand::Same(L::splat(value as f32)), out);
-                }
+                Instruction::Constant(_) => unreachable!("is not written out"),
                 Instruction::Map(map, x) => apply_map(map, self.operand::<L>(x), out),
                 Instruction::Zip(zip, a, b) => {
                     apply_zip(zip, self.operand::<L>(a), self.operand::<L>(b), out);
@@ -133,7 +124,10 @@ impl Block<'_> {
             let out = self.slot(slot);
             match self.homes.of[register] {
                 Home::Constant(value) => out.iter().for_each(|out| out.set(value)),
-                Home::Scalar(from) => out.iter().for_each(|out| out.set(self.scalar(from))),
+                Home::Scalar(from) => {
+                    let value = self.scalar(from);
+                    out.iter().for_each(|out| out.set(value));
+                }
                 _ => copy(&self.cells::<L>(register)[..out.len()], out),
             }
         }
@@ -205,7 +199,10 @@ impl<'a> Block<'a> {
             let run = &out[i..out.len().min(i + run)];
             match repeat {
                 1 => copy_numbers::<L>(&x[from..][..run.len()], run),
-                _ => run.iter().for_each(|out| out.set(x[from])),
+                _ => {
+                    let value = x[from];
+                    run.iter().for_each(|out| out.set(value));
+                }
             }
             i += run.len();
         }
