@@ -99,3 +99,7 @@ pub fn trial(which: Which, seed: u64, c: &Convolution) -> Trial {
     let numbers = [a, b].map(|(i, name, values)| (name, shapes[i].clone(), values));
     Trial::exact(t, numbers.into(), expected).rounded(2 * terms, magnitude)
 }
+
+pub fn convolutions(which: Which, draw: &Draw) -> Vec<Trial> {
+    vec![trial(which, draw.seed, &sizes(draw))]
+}

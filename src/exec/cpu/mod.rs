@@ -8,9 +8,9 @@
 //! | products of 128³ to 1024³ | 89-96 % | multiply-adds |
 //! | inner layers at 16 x 16 and 32 x 32 | 80-91 % | multiply-adds; packing, reading and writing sums |
 //! | inner layers at 8 x 8 | 84-89 % | the same; 68 % for filters where 8 pictures make few terms |
-//! | layers from and to 3 channels | 63-85 % | packing and storing: 75 terms or rows repay little |
-//! | pairwise sums in 3072-D | 100 % potential, 70 % field | additions beside multiply-adds count as operations here |
-//! | potential in the plane | 30 % | reciprocal roots |
+//! | layers from and to 3 channels | 60-80 % | packing and storing: 75 terms or rows repay little |
+//! | pairwise sums in 3072-D | 115 % potential, 78 % field | subtractions, counted here, run beside multiply-adds; the field's sums pass through the first-level cache |
+//! | pairwise sums in the plane | 60 % potential, 67 % field | reciprocal roots |
 //! | Adam | - | memory; in small networks passes over the first-level cache |
 //!
 //! Of convolutions only the multiply-adds that are done are counted here. `cargo bench` and `train --profile` also count
