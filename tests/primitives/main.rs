@@ -353,10 +353,15 @@ fn coulomb_sums_in_many_dimensions() {
     }
 }
 
-/// Right factors of more than 2¹⁷ numbers take another path through the CPU executor.
+/// Right factors of more than 2¹⁷ numbers take another path through the CPU executor, with few columns a third one.
 #[test]
 fn large_matrix_products() {
-    for [m, k, n] in [[5, 300, 441], [37, 1031, 130]] {
+    for [m, k, n] in [
+        [5, 300, 441],
+        [37, 1031, 130],
+        [29, 8200, 16],
+        [13, 2100, 64],
+    ] {
         assert!(k * n > 1 << 17);
         for trial in products::matmul_trials(9, [m, k, n]) {
             trial.check().unwrap_or_else(|why| panic!("{why}"));

@@ -1,8 +1,8 @@
 //! Matrix products `C = A B`.
 //!
-//! Tiles of `C` of 4 or 6 rows by up to 4 registers (`tile`). `A` is read in place, transposed or not; `B` is read
-//! in place if its rows are whole registers and all of it fits the second-level cache, else from a packed copy: panels
-//! of a register's width. All threads share a large copy; of a small one each has its own, as packing it takes less time
+//! Tiles of `C` of 4 or 6 rows by up to 4 registers (`tile`). `A` is read in place, transposed or not; `B` is read in place
+//! if its rows are whole registers, and short or all of it in the second-level cache, else from a packed copy: panels of
+//! a register's width. All threads share a large copy; of a small one each has its own, as packing it takes less time
 //! than waiting for another thread's part to arrive.
 //!
 //! A chunk is some rows of `C`. With a large `B` the sums are cut into blocks of [`TERMS`], so that the part of `A`
@@ -27,6 +27,9 @@ const OWN: usize = 32 * 1024;
 
 /// Terms of a block.
 const TERMS: usize = 512;
+
+/// Registers in a row of a tile, at most.
+const TILE_REGISTERS: usize = 4;
 
 /// Rows of a tile.
 const TILE_ROWS: usize = 4;
@@ -91,7 +94,9 @@ impl Gemm {
     pub fn right(&self, lanes: usize) -> Right {
         let in_place = match self.is_narrow() {
             true => self.ta || self.tb || self.n == 1,
-            false => !self.tb && !self.is_large() && self.n.is_multiple_of(lanes),
+            false if self.tb || !self.n.is_multiple_of(lanes) => false,
+            // A row that is no longer than a tile is read as a panel would be.
+            false => !self.is_large() || self.n <= TILE_REGISTERS * lanes,
         };
         let packed = self.k * self.n.next_multiple_of(lanes);
         match in_place || packed == 0 {
@@ -202,7 +207,7 @@ impl Kernel for Rows<'_> {
             while column < n {
                 let registers = (n - column) / L::N;
                 let width = match registers {
-                    4.. if L::REGISTERS >= 32 => 4,
+                    TILE_REGISTERS.. if L::REGISTERS >= 32 => TILE_REGISTERS,
                     2.. => 2,
                     _ => 1,
                 };
