@@ -9,7 +9,7 @@
 //! | inner layers at 16 x 16 and 32 x 32 | 80-91 % | multiply-adds; packing, reading and writing sums |
 //! | inner layers at 8 x 8 | 84-89 % | the same; 68 % for filters where 8 pictures make few terms |
 //! | layers from and to 3 channels | 60-80 % | packing and storing: 75 terms or rows repay little |
-//! | pairwise sums in 3072-D | 115 % potential, 78 % field | subtractions, counted here, run beside multiply-adds; the field's sums pass through the first-level cache |
+//! | pairwise sums in 3072-D | 115 % potential, 78 % field | subtractions, counted here, run beside multiply-adds |
 //! | pairwise sums in the plane | 60 % potential, 67 % field | reciprocal roots |
 //! | Adam | - | memory; in small networks passes over the first-level cache |
 //!

@@ -14,8 +14,8 @@ use crate::tape::plan::SlotId;
 /// A table of buffers, filled in for each run, from which threads borrow ranges.
 ///
 /// Rust's borrow rules hold for each *range*: at any moment a range is either borrowed by many readers, by one writer, or
-/// by one thread as cells, which may lie over each other. The types cannot show that two threads hold disjoint ranges; the executor's structure
-/// does, see `tasks.rs`.
+/// by one thread as cells, which may lie over each other. The types cannot show that two threads hold disjoint ranges;
+/// the executor's structure does, see `tasks.rs`.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     table: Vec<(*mut f32, usize)>,

@@ -78,9 +78,11 @@ impl Homes {
         let copies = program.stores.iter().filter(|store| !computed_there(store));
         homes.copies = copies.copied().collect();
         for (i, &(register, _)) in homes.copies.iter().enumerate() {
-            let before = |&(_, written): &(usize, SlotId)| matches!(homes.of[register], Home::Slot { slot, .. } if slot == written);
-            let lost = homes.copies[..i].iter().any(before);
-            assert!(!lost, "a store overwrites what the next one reads");
+            let mut before = homes.copies[..i].iter().map(|&(_, written)| written);
+            if let Home::Slot { slot, .. } = homes.of[register] {
+                let lost = before.any(|written| written == slot);
+                assert!(!lost, "a store overwrites what the next one reads");
+            }
         }
         homes
     }
