@@ -25,12 +25,12 @@ use crate::exec::cpu::lanes::math::inverse_half_power;
 use crate::tape::plan::Pairwise;
 
 /// The most points of a chunk.
-const POINTS: usize = 32;
+const POINTS: usize = 64;
 
 /// Points of a chunk out of `count`: as the charges are read once for every chunk, rather more, but not so many that
 /// threads have nothing to do.
 pub(super) fn chunk(count: usize, threads: usize) -> usize {
-    match count < 4 * threads * POINTS {
+    match count < 2 * threads * POINTS {
         true => 16,
         false => POINTS,
     }
