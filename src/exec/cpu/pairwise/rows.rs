@@ -39,7 +39,8 @@ pub(super) fn chunk(count: usize, threads: usize) -> usize {
 /// Coordinates of a block of squared distances: the sums over lanes at its end are few beside it.
 const SQUARES: usize = 1024;
 
-/// Coordinates of a block of weighted differences: the first-level cache holds that of the points and of their sums.
+/// Coordinates of a block of weighted differences: a tile's points, their sums and charges fit the first-level cache,
+/// those of a chunk the second.
 const DIFFERENCES: usize = 256;
 
 /// Numbers of scratch that a thread needs for sums over so many charges: distances and blocks.
