@@ -65,8 +65,8 @@ impl Cut {
     /// One row, cut by what its elements cost.
     fn in_ranges(step: &Step, threads: usize) -> Self {
         let instructions = step.pointwise.as_ref().map_or(0, |p| p.instructions.len());
-        // Into multiples of how many elements, how many there are, and about how many operations each costs (a
-        // pointwise operation also moves its number through the cache: 16).
+        // Into multiples of how many elements, how many there are, and about how many operations each costs (most
+        // pointwise operations also move their numbers through the cache: 16).
         let (unit, count, cost) = match &step.kernel {
             None | Some(Kernel::Convolution { .. }) => {
                 (BLOCK, step.pointwise.as_ref().map_or(0, |p| p.count), 16)

@@ -10,11 +10,11 @@
 //!      └┘    └──┴──┴──┴──┘
 //! ```
 //!
-//! The rows of pictures are long, so all is done for a block of coordinates at a time: the block of a chunk of
-//! [`POINTS`] points is copied to where a tile's registers lie side by side, since rows whose distance is a multiple of
-//! 4 KiB push each other out of the first-level cache, and the charges' rows, which are read where they lie, then meet
-//! it there. The distances of a chunk to all charges are kept in scratch memory; a field's second pass turns them into
-//! weights and adds up weighted differences, lanes again being coordinates.
+//! The rows of pictures are long, so all is done for a block of coordinates at a time. The block of a chunk of points is
+//! copied to where a tile's registers lie side by side, since rows whose distance is a multiple of 4 KiB push each other
+//! out of the first-level cache; the copy stays in the second-level one, and the charges' rows, which are read where they
+//! lie, pass by it. The distances of a chunk to all charges are kept in scratch memory; a field's second pass turns them
+//! into weights and adds up weighted differences, lanes again being coordinates.
 
 use std::ops::Range;
 
