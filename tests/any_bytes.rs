@@ -4,8 +4,9 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use coulomb_gan::data::{Crop, cifar, decode};
+use coulomb_gan::data::{Crop, cifar, decode, pickle};
 use coulomb_gan::numbers::Tensor;
+use coulomb_gan::numbers::npy;
 use coulomb_gan::numbers::rng::{below, stream};
 use coulomb_gan::numbers::tensor_file::TensorFile;
 use coulomb_gan::train::{Config, presets};
@@ -33,14 +34,35 @@ fn seeds() -> Vec<Seed> {
     let path = folder.path().join("checkpoint");
     file.write(&path).unwrap();
     let checkpoint = std::fs::read(path).unwrap();
+    let path = folder.path().join("array.npy");
+    npy::write(&path, &Tensor::zeros([4, 2])).unwrap();
+    let array = std::fs::read(path).unwrap();
+    let header = b"{'shape': (2L, 3), 'fortran_order': True, 'descr': '>i2'}";
+    let start = [b"\x93NUMPY\x02\x00", &[header.len() as u8, 0, 0, 0][..]].concat();
+    let columns = [&start[..], header, &[1; 12]].concat();
     let config = presets::preset("mixture").unwrap().to_toml().unwrap();
     vec![
         ("cifar", "one.bin", [vec![3], vec![7; 3072]].concat()),
+        (
+            "pickle",
+            "one",
+            [&b"\x80\x02}U\x04dataT\0\x0c\0\0"[..], &[7; 3072], b"s."].concat(),
+        ),
         ("picture", "small.png", encode(ImageFormat::Png)),
         ("picture", "small.jpg", encode(ImageFormat::Jpeg)),
         ("picture", "small.webp", encode(ImageFormat::WebP)),
         ("picture", "small.gif", encode(ImageFormat::Gif)),
+        ("picture", "small.bmp", encode(ImageFormat::Bmp)),
+        ("picture", "small.tif", encode(ImageFormat::Tiff)),
+        ("picture", "small.ppm", encode(ImageFormat::Pnm)),
+        (
+            "picture",
+            "text.ppm",
+            b"P3\n2 1\n255\n1 22 133\n244 250 199\n".into(),
+        ),
         ("checkpoint", "two.safetensors", checkpoint),
+        ("npy", "rows.npy", array),
+        ("npy", "columns.npy", columns),
         ("config", "mixture.toml", config.into()),
     ]
 }
@@ -49,8 +71,10 @@ fn seeds() -> Vec<Seed> {
 fn accepts(target: &str, bytes: &[u8]) -> bool {
     match target {
         "cifar" => cifar::read_records(bytes).is_ok(),
+        "pickle" => pickle::pixels(bytes).is_ok(),
         "picture" => decode::picture(bytes, 8, Crop::Center).is_ok_and(|p| p.len() == 192),
         "checkpoint" => TensorFile::parse(bytes).is_ok(),
+        "npy" => npy::parse(bytes).is_ok(),
         "config" => std::str::from_utf8(bytes).is_ok_and(|text| Config::parse(text).is_ok()),
         other => panic!("there is no target {other}"),
     }
@@ -108,7 +132,7 @@ fn random_bytes_are_answered() {
             let start = &seed[..below(rng, seed.len().min(40))];
             accepts(target, &[start, &bytes].concat());
         }
-        for target in ["cifar", "picture", "checkpoint", "config"] {
+        for target in ["cifar", "pickle", "picture", "checkpoint", "npy", "config"] {
             assert!(!accepts(target, &bytes), "{target} took {bytes:?}");
         }
     }

@@ -42,7 +42,10 @@ impl Error {
         let advice = match error.kind() {
             io::ErrorKind::NotFound => "; check the path",
             io::ErrorKind::PermissionDenied => "; check its permissions or choose another place",
+            io::ErrorKind::ReadOnlyFilesystem => "; choose another place",
             io::ErrorKind::StorageFull => "; free some space or choose another disk",
+            io::ErrorKind::QuotaExceeded => "; free some of your space or choose another disk",
+            io::ErrorKind::FileTooLarge => "; raise the limit on the size of files (ulimit -f)",
             _ => "",
         };
         Self::failure(format!(

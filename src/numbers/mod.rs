@@ -1,15 +1,20 @@
-//! Floor 0: shapes, tensors on the host, random streams, errors, and files that are never half-written.
+//! Floor 0: shapes, tensors on the host, random streams, errors, words for people, locks, and files that are never
+//! half-written.
 //!
 //! Nothing here knows about differentiation or devices.
 
 pub mod atomic;
 pub mod error;
+pub mod folder;
 pub mod hash;
+pub mod lock;
 pub mod npy;
+mod npy_header;
 pub mod rng;
 pub mod shape;
 pub mod tensor;
 pub mod tensor_file;
+pub mod words;
 
 pub use error::{Error, Result};
 pub use shape::Shape;

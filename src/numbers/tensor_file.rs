@@ -1,15 +1,23 @@
 //! Named tensors in one file, in the `safetensors` format that PyTorch, NumPy, JAX and others read.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
 
-use safetensors::tensor::{Dtype, SafeTensors};
+use half::{bf16, f16};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::Deserialize;
 
 use super::atomic::write_atomically;
+use super::words::escaped;
 use super::{Error, Result, Shape, Tensor};
 
 /// Numbers that are written at a time.
 const PART: usize = 1 << 14;
+
+/// Bytes of a header beyond which it is not read; the library's own limit.
+const LONGEST_HEADER: u64 = 100_000_000;
 
 /// Named tensors plus free text, as stored in one `.safetensors` file.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -31,35 +39,30 @@ impl TensorFile {
         write(path, &tensors.collect::<Vec<_>>(), &self.metadata)
     }
 
-    /// Reads a file of `f32` tensors.
+    /// Reads a file of tensors. Those of other floats, as programs that shrink files write them, become `f32`.
     ///
     /// # Errors
-    /// If the file is missing, truncated, not safetensors, or holds another element type.
+    /// If the file is missing, truncated, not safetensors, or holds elements that are not floats of 16, 32 or 64
+    /// bits, or numbers beyond `f32`.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, &e))?;
-        Self::parse(&bytes).map_err(|why| {
-            Error::failure(format!(
-                "{} is not a complete safetensors file ({why}); use another file",
-                path.display()
-            ))
-        })
+        let bytes = fs::read(path).map_err(|e| Error::io("read", path, &e))?;
+        Self::parse(&bytes).map_err(|why| Error::failure(format!("{} {why}", path.display())))
     }
 
-    /// Decodes the bytes of a file; the error says what is wrong with them.
+    /// Decodes the bytes of a file; the error is what to say of the file.
     ///
     /// # Errors
     /// As [`TensorFile::read`].
     pub fn parse(bytes: &[u8]) -> std::result::Result<Self, String> {
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
-        let file = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(incomplete)?;
+        let file = SafeTensors::deserialize(bytes).map_err(incomplete)?;
         let mut tensors = BTreeMap::new();
         for (name, view) in file.tensors() {
-            if view.dtype() != Dtype::F32 {
-                return Err(format!("tensor {name} is {:?}, not F32", view.dtype()));
-            }
-            let numbers = view.data().as_chunks::<4>().0.iter();
-            let numbers = numbers.map(|&x| f32::from_le_bytes(x)).collect();
-            let tensor = Tensor::new(view.shape(), numbers).map_err(|e| e.to_string())?;
+            let numbers = numbers(&view).map_err(|why| {
+                let name = escaped(&name);
+                format!("is a complete safetensors file, but its tensor {name} {why}")
+            })?;
+            let tensor = Tensor::new(view.shape(), numbers).map_err(incomplete)?;
             tensors.insert(name, tensor);
         }
         let metadata: HashMap<String, String> = header.metadata().clone().unwrap_or_default();
@@ -68,6 +71,78 @@ impl TensorFile {
             metadata: metadata.into_iter().collect(),
         })
     }
+}
+
+/// What to say of a damaged file.
+fn incomplete(why: impl ToString) -> String {
+    let why = why.to_string();
+    format!("is not a complete safetensors file ({})", escaped(&why))
+}
+
+/// The elements of a tensor of any floats.
+fn numbers(view: &TensorView) -> std::result::Result<Vec<f32>, String> {
+    let (twos, fours) = (
+        view.data().as_chunks::<2>().0,
+        view.data().as_chunks::<4>().0,
+    );
+    let eights = view.data().as_chunks::<8>().0.iter();
+    match view.dtype() {
+        Dtype::F32 => Ok(fours.iter().map(|&x| f32::from_le_bytes(x)).collect()),
+        Dtype::F16 => Ok(twos
+            .iter()
+            .map(|&x| f16::from_le_bytes(x).to_f32())
+            .collect()),
+        Dtype::BF16 => Ok(twos
+            .iter()
+            .map(|&x| bf16::from_le_bytes(x).to_f32())
+            .collect()),
+        Dtype::F64 => eights.map(|&x| narrow(f64::from_le_bytes(x))).collect(),
+        other => Err(format!("is {other:?}, not F32, F16, BF16 or F64")),
+    }
+}
+
+/// `x` as an `f32`; the error is what to say of its tensor if it is too large for one.
+pub(super) fn narrow(x: f64) -> std::result::Result<f32, String> {
+    let narrow = x as f32;
+    if x.is_finite() && narrow.is_infinite() {
+        return Err(format!("holds {x:e}, which is beyond 32-bit floats"));
+    }
+    Ok(narrow)
+}
+
+/// What a header says beside its tensors.
+#[derive(Deserialize)]
+struct Header {
+    #[serde(rename = "__metadata__")]
+    metadata: Option<BTreeMap<String, String>>,
+}
+
+/// The metadata of a file, from its header alone: it may be truncated behind that.
+///
+/// # Errors
+/// If the file is missing, or its header truncated or not that of a safetensors file.
+pub fn read_metadata(path: &Path) -> Result<BTreeMap<String, String>> {
+    let failed = |e: &io::Error| Error::io("read", path, e);
+    let damaged = |why: &str| Error::failure(format!("{} {}", path.display(), incomplete(why)));
+    let mut file = File::open(path).map_err(|e| failed(&e))?;
+    // Reading up to a limit allocates no more than the file holds, whatever its length says.
+    let mut part = |limit: u64| {
+        let mut bytes = Vec::new();
+        let read = file.by_ref().take(limit).read_to_end(&mut bytes);
+        read.map_err(|e| failed(&e)).map(|_| bytes)
+    };
+    let length: std::result::Result<[u8; 8], _> = part(8)?.try_into();
+    let length = u64::from_le_bytes(length.map_err(|_| damaged("header too small"))?);
+    if length > LONGEST_HEADER {
+        return Err(damaged("header too large"));
+    }
+    let header = part(length)?;
+    if header.len() as u64 != length {
+        return Err(damaged("header cut off"));
+    }
+    let header: serde_json::Result<Header> = serde_json::from_slice(&header);
+    let header = header.map_err(|e| damaged(&e.to_string()))?;
+    Ok(header.metadata.unwrap_or_default())
 }
 
 /// Writes tensors, sorted by name, straight from where they are: a checkpoint of large networks is never copied in
@@ -146,8 +221,66 @@ mod tests {
         std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
         let message = TensorFile::read(&path).unwrap_err().to_string();
         assert!(
-            message.contains("not a complete safetensors file"),
+            message.contains("a is not a complete safetensors file (invalid header length)"),
             "{message}"
         );
+    }
+
+    /// A file of one tensor `x` of this type and shape.
+    fn one(kind: &str, shape: &[usize], data: &[u8]) -> Vec<u8> {
+        let about = serde_json::json!({
+            "x": {"dtype": kind, "shape": shape, "data_offsets": [0, data.len()]}
+        });
+        let header = about.to_string();
+        let length = (header.len() as u64).to_le_bytes();
+        [&length, header.as_bytes(), data].concat()
+    }
+
+    #[test]
+    fn other_floats_are_read_and_other_types_are_named() {
+        let halves = [1.5f32, -0.25].map(|x| f16::from_f32(x).to_le_bytes());
+        let brains = [1.5f32, -0.25].map(|x| bf16::from_f32(x).to_le_bytes());
+        let doubles = [1.5f64, -0.25].map(f64::to_le_bytes);
+        for (kind, data) in [
+            ("F16", halves.as_flattened()),
+            ("BF16", brains.as_flattened()),
+            ("F64", doubles.as_flattened()),
+        ] {
+            let file = TensorFile::parse(&one(kind, &[2, 1], data)).unwrap();
+            let wanted = Tensor::new([2, 1], vec![1.5, -0.25]).unwrap();
+            assert_eq!(file.tensors["x"], wanted, "{kind}");
+        }
+        for (kind, data, words) in [
+            ("I64", [0; 8], "its tensor x is I64, not F32, F16"),
+            ("F64", 1e300f64.to_le_bytes(), "its tensor x holds 1e300"),
+        ] {
+            let message = TensorFile::parse(&one(kind, &[1], &data)).unwrap_err();
+            let start = "is a complete safetensors file, but ";
+            assert_eq!(message.find(words), Some(start.len()), "{message}");
+        }
+        let infinite = one("F64", &[1], &f64::INFINITY.to_le_bytes());
+        assert_eq!(
+            TensorFile::parse(&infinite).unwrap().tensors["x"].data(),
+            [f32::INFINITY]
+        );
+    }
+
+    #[test]
+    fn metadata_are_read_from_the_header_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        example().write(&path).unwrap();
+        assert_eq!(read_metadata(&path).unwrap(), example().metadata);
+        let bytes = std::fs::read(&path).unwrap();
+        let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        for cut in 0..=header {
+            std::fs::write(&path, &bytes[..cut]).unwrap();
+            assert_eq!(read_metadata(&path).is_ok(), cut == header, "cut at {cut}");
+        }
+        std::fs::write(&path, one("I64", &[0], &[])).unwrap();
+        assert!(read_metadata(&path).unwrap().is_empty());
+        std::fs::write(&path, [0xff; 64]).unwrap();
+        let message = read_metadata(&path).unwrap_err().to_string();
+        assert!(message.ends_with("a complete safetensors file (header too large)"));
     }
 }
