@@ -4,51 +4,88 @@
 //! JSON and a mark. The facts come last because only the end of decoding tells how many pictures there are;
 //! so the file is written from front to back, whatever its size, while memory holds only a few pictures.
 //!
-//! A file is named after a key over everything that decides what is in it. A changed set gets a new file; old
-//! ones stay until somebody deletes them, at any time.
+//! A file is named after a key over everything that decides what is in it, so a changed set gets a new file. One
+//! that has not been used for 60 days is deleted; anybody may delete any of them before.
 
 #![expect(unsafe_code, reason = "files are mapped into memory")]
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use etcetera::BaseStrategy;
 use memmap2::Mmap;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::decode::Crop;
-use super::folder::File;
+use super::names::{self, LeftOut};
 use super::pictures::{Pictures, picture_bytes};
-use crate::numbers::atomic::write_atomically;
+use crate::numbers::atomic::{sweep, write_atomically};
 use crate::numbers::hash::Fnv1a;
-use crate::numbers::{Error, Result};
+use crate::numbers::{Error, Result, words};
 
 /// The last bytes of every cache file.
 const MARK: [u8; 8] = *b"coulombP";
 
 /// To be raised when the layout of the file changes, or the pixels that the same files give.
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// Decoded pictures that wait in memory to be written: about so many bytes, but not too few for the threads.
-const CHUNK_BYTES: usize = 32 << 20;
+const BATCH_BYTES: usize = 32 << 20;
+
+/// Cache files that were not used for so long are deleted.
+const KEPT: Duration = Duration::from_secs(60 * 24 * 60 * 60);
 
 /// A file of the data set that is not used, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
-    /// Where it is; the entry's key takes the place of a file's name in an LMDB.
+    /// Where it is; the entry's key takes the place of a file's name in an LMDB, its name in an archive.
     pub path: PathBuf,
     /// A few words that go on from the name, such as "it is empty".
     pub why: String,
+    /// Whether the system refused to give it. That may pass, so it must not be remembered as a damaged picture.
+    pub unreadable: bool,
 }
 
 impl Skipped {
     /// Names that are no Unicode get substitutes, because JSON could not hold them.
     pub(super) fn new(path: &Path, why: String) -> Self {
-        let path = PathBuf::from(path.to_string_lossy().into_owned());
-        Self { path, why }
+        Self {
+            path: PathBuf::from(path.to_string_lossy().into_owned()),
+            why,
+            unreadable: false,
+        }
     }
+
+    /// A file or folder that cannot be read because of `error`.
+    pub(super) fn unreadable(path: &Path, error: &io::Error) -> Self {
+        Self {
+            unreadable: true,
+            ..Self::new(path, format!("it cannot be read: {error}"))
+        }
+    }
+}
+
+/// What became of one item of a data set.
+pub(super) enum Found {
+    /// A picture, decoded.
+    Picture(Vec<u8>),
+    /// No picture.
+    Skipped(Skipped),
+    /// What was found beside the pictures, where only reading them all tells it.
+    LeftOut(LeftOut),
+}
+
+/// What a cache file holds.
+pub(super) struct Cached {
+    pub pictures: Pictures,
+    pub skipped: Vec<Skipped>,
+    pub left_out: LeftOut,
+    /// A hash over all pictures in their order.
+    pub content: u64,
+    /// Length of the file.
+    pub bytes: u64,
 }
 
 /// What stands at the end of a cache file.
@@ -58,7 +95,9 @@ struct Facts {
     key: u64,
     side: usize,
     count: usize,
+    content: u64,
     skipped: Vec<Skipped>,
+    left_out: LeftOut,
 }
 
 /// Where one set is cached, and how to know that the file is the right one.
@@ -66,23 +105,24 @@ pub(super) struct Cache {
     pub path: PathBuf,
     /// The set's own folder.
     root: PathBuf,
+    /// The set itself: that folder or an archive in it.
+    pub set: PathBuf,
     key: u64,
     side: usize,
 }
 
 impl Cache {
-    /// The place for `files` in `root`, a set of this `kind`, in `folder`, or in `coulomb-gan` in the user's folder for
-    /// caches.
+    /// The place for the set `name` in the folder `root`, with this `key`, in `folder`, or in `coulomb-gan` in the
+    /// user's folder for caches. `name` is empty if the set is the folder.
     ///
     /// # Errors
     /// If there is no folder named and the user has none.
     pub(super) fn new(
         folder: Option<&Path>,
         root: &Path,
-        kind: &str,
-        files: &[File],
+        name: &Path,
+        key: u64,
         side: usize,
-        crop: Crop,
     ) -> Result<Self> {
         let folder = match folder {
             Some(folder) => folder.to_path_buf(),
@@ -91,29 +131,35 @@ impl Cache {
                 .cache_dir()
                 .join("coulomb-gan"),
         };
-        let mut key = Fnv1a::default();
-        key.add(format!("{VERSION} {kind} {side} {crop:?}").as_bytes());
-        for file in files {
-            // A zero byte ends the name, for no name contains one.
-            key.add(file.path.to_string_lossy().as_bytes());
-            key.add(&[0]);
-            key.add(&file.size.to_le_bytes());
-            key.add(&file.modified.to_le_bytes());
-        }
-        let key = key.value();
-        let path = folder.join(format!("{key:016x}.pictures"));
+        let set = match name.as_os_str().is_empty() {
+            true => root.to_path_buf(),
+            false => root.join(name),
+        };
         Ok(Self {
-            path,
+            path: folder.join(format!("{key:016x}.pictures")),
             root: root.to_path_buf(),
+            set,
             key,
             side,
         })
     }
 
-    /// The pictures, if the file is there, complete, and made from the very same set.
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
+    }
+
+    /// The pictures, if the file is there, complete, and made from the very same set; and if all that could not
+    /// be read then still cannot.
     ///
     /// Facts and length are checked, not the pixels: that would mean reading all of them at every start.
-    pub(super) fn read(&self) -> Option<(Pictures, Vec<Skipped>)> {
+    pub(super) fn read(&self) -> Option<Cached> {
+        let readable =
+            |one: &Skipped| one.unreadable && fs::read(self.root.join(&one.path)).is_ok();
+        let found = self.map()?;
+        (!found.skipped.iter().any(readable)).then_some(found)
+    }
+
+    fn map(&self) -> Option<Cached> {
         let file = fs::File::open(&self.path).ok()?;
         // SAFETY: a mapped file must not change. This program never writes into a finished cache file; it only
         // puts new ones in place of old ones, which leaves the mapped one as it is until the last map is gone.
@@ -127,37 +173,46 @@ impl Cache {
             && (facts.version, facts.key, facts.side) == (VERSION, self.key, self.side)
             && facts.count > 0
             && facts.count.checked_mul(picture_bytes(self.side)) == Some(pixels.len());
-        is_mine.then(|| {
-            let pictures = Pictures::mapped(facts.side, facts.count, map);
-            (pictures, facts.skipped)
+        is_mine.then(|| Cached {
+            bytes: map.len() as u64,
+            pictures: Pictures::mapped(facts.side, facts.count, map),
+            skipped: facts.skipped,
+            left_out: facts.left_out,
+            content: facts.content,
         })
     }
 
-    /// Decodes all `items` on all threads and writes the file, pictures in the order of the items.
+    /// How many items are decoded at a time.
+    pub(super) fn batch(&self) -> usize {
+        (BATCH_BYTES / picture_bytes(self.side)).clamp(32, 1024)
+    }
+
+    /// Decodes all items on all threads and writes the file, pictures in the order of the items.
     ///
-    /// `decode` gives the bytes of a picture or says why there is none; `progress` hears the items done, of
-    /// `total`.
+    /// The items come in batches, each of which is in memory as a whole. `decode` gives a picture or says why there
+    /// is none; `progress` hears the items done, of `total`.
     ///
     /// # Errors
     /// If `decode` fails, no item is a picture, or the file cannot be written.
     pub(super) fn build<T: Send>(
         &self,
-        mut items: impl Iterator<Item = T>,
+        batches: impl Iterator<Item = Vec<T>>,
         total: usize,
-        decode: impl Fn(T) -> Result<std::result::Result<Vec<u8>, Skipped>> + Sync,
+        decode: impl Fn(T) -> Result<Found> + Sync,
         progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<(Pictures, Vec<Skipped>)> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
+    ) -> Result<Cached> {
+        let folder = self.folder();
         fs::create_dir_all(folder).map_err(|e| elsewhere(Error::io("create", folder, &e)))?;
         let mut facts = Facts {
             version: VERSION,
             key: self.key,
             side: self.side,
             count: 0,
+            content: 0,
             skipped: vec![],
+            left_out: LeftOut::default(),
         };
-        let chunk = (CHUNK_BYTES / picture_bytes(self.side)).clamp(32, 1024);
-        let mut done = 0;
+        let mut content = Fnv1a::default();
         let mut failure = None;
         progress(0, total);
         let written = write_atomically(&self.path, |file| {
@@ -165,28 +220,26 @@ impl Cache {
                 failure = Some(e);
                 io::Error::other("see the failure")
             };
-            loop {
-                let todo: Vec<T> = items.by_ref().take(chunk).collect();
-                if todo.is_empty() {
-                    break;
-                }
-                done += todo.len();
-                let decoded: Vec<_> = todo.into_par_iter().map(&decode).collect();
+            for batch in batches {
+                let decoded: Vec<_> = batch.into_par_iter().map(&decode).collect();
                 for one in decoded {
                     match one.map_err(&mut fail)? {
-                        Ok(picture) => {
+                        Found::Picture(picture) => {
                             debug_assert_eq!(picture.len(), picture_bytes(self.side));
+                            content.add(&picture);
                             file.write_all(&picture)?;
                             facts.count += 1;
                         }
-                        Err(skipped) => facts.skipped.push(skipped),
+                        Found::Skipped(skipped) => facts.skipped.push(skipped),
+                        Found::LeftOut(left_out) => facts.left_out = left_out,
                     }
                 }
-                progress(done, total);
+                progress(facts.count + facts.skipped.len(), total);
             }
             if facts.count == 0 {
-                return Err(fail(self.nothing_left(&facts.skipped)));
+                return Err(fail(self.nothing_left(&facts)));
             }
+            facts.content = content.value();
             let text = serde_json::to_vec(&facts)?;
             file.write_all(&text)?;
             file.write_all(&(text.len() as u64).to_le_bytes())?;
@@ -196,7 +249,7 @@ impl Cache {
             return Err(failure);
         }
         written.map_err(elsewhere)?;
-        self.read().ok_or_else(|| {
+        self.map().ok_or_else(|| {
             Error::failure(format!(
                 "{} changed while it was written; try again",
                 self.path.display()
@@ -204,16 +257,60 @@ impl Cache {
         })
     }
 
-    fn nothing_left(&self, skipped: &[Skipped]) -> Error {
-        let first = skipped.first().map_or(String::new(), |one| {
-            format!(", the first: {}: {}", one.path.display(), one.why)
-        });
-        Error::failure(format!(
-            "none of the {} pictures in {} can be used{first}",
-            skipped.len(),
-            self.root.display()
-        ))
+    fn nothing_left(&self, facts: &Facts) -> Error {
+        let set = self.set.display();
+        Error::failure(match facts.skipped.first() {
+            Some(first) => format!(
+                "none of the {} pictures in {set} can be used, the first: {}: {}",
+                facts.skipped.len(),
+                first.path.display(),
+                first.why
+            ),
+            None => facts.left_out.instead_of_pictures(&self.set),
+        })
     }
+
+    /// Notes that the file is used, and deletes those that have not been used for long: gives a sentence about it.
+    ///
+    /// Only what this program has made is touched. What cannot be deleted stays.
+    pub(super) fn housekeeping(&self) -> Option<String> {
+        sweep(self.folder());
+        let now = SystemTime::now();
+        let used = fs::File::options().write(true).open(&self.path);
+        // In a cache that cannot be written, nothing gets old either.
+        let _ = used.and_then(|file| file.set_modified(now));
+        let (mut count, mut bytes) = (0, 0);
+        for entry in fs::read_dir(self.folder()).ok()?.flatten() {
+            let is_cache = entry.file_name().to_str().is_some_and(is_cache_name);
+            let Ok(metadata) = entry.metadata() else {
+                continue;
+            };
+            let age = metadata
+                .modified()
+                .ok()
+                .and_then(|m| now.duration_since(m).ok());
+            let is_old = is_cache && metadata.is_file() && age.is_some_and(|age| age > KEPT);
+            if is_old && entry.path() != self.path && fs::remove_file(entry.path()).is_ok() {
+                count += 1;
+                bytes += metadata.len();
+            }
+        }
+        (count > 0).then(|| {
+            format!(
+                "deleted {} of decoded pictures that had not been used for 60 days in {}: {}",
+                names::counted(count, "file"),
+                self.folder().display(),
+                words::bytes(bytes)
+            )
+        })
+    }
+}
+
+/// Whether the file has a name as this program gives to caches.
+fn is_cache_name(name: &str) -> bool {
+    let key = name.strip_suffix(".pictures");
+    let is_digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    key.is_some_and(|key| key.len() == 16 && key.bytes().all(is_digit))
 }
 
 /// The cache's folder is rarely the one that the user had in mind, so say how to choose it.

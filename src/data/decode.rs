@@ -1,12 +1,14 @@
-//! From the bytes of a PNG, JPEG, WebP or GIF file to one square RGB picture.
-
-use serde::{Deserialize, Serialize};
+//! From the bytes of a picture file to one square RGB picture.
 
 use std::io::Cursor;
 
 use image::imageops::{self, FilterType};
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
+use serde::{Deserialize, Serialize};
+
+use super::foreign;
+use super::whole::whole;
 
 /// Pictures of more pixels are refused before memory is set aside for them.
 const MOST_PIXELS: u64 = 64 << 20;
@@ -24,7 +26,8 @@ pub enum Crop {
 
 /// Decodes the picture in `encoded` to `side` x `side` pixels, planar as in [`Pictures`](super::Pictures).
 ///
-/// The format is guessed from the bytes. Grey becomes RGB, 16 bits become 8, an animation's first frame stands
+/// The format is told from the bytes: PNG, JPEG, WebP, GIF, BMP, TIFF or PNM. What comes after the picture in its
+/// file does not matter, but a picture that is cut off is refused, for the decoders would fill it up. Grey becomes RGB, 16 bits become 8, an animation's first frame stands
 /// for it, transparent parts lie on white, and a camera's EXIF orientation is undone. Then comes the crop, and
 /// one resize with a triangle filter that widens when it shrinks (antialiased bilinear), also upwards for
 /// pictures that are too small. A picture that already has `side` x `side` pixels is taken as it is.
@@ -60,19 +63,8 @@ pub(super) fn planar(rgb: &RgbImage) -> Vec<u8> {
 }
 
 fn decoded(encoded: &[u8]) -> Result<DynamicImage, String> {
-    let format = image::guess_format(encoded).map_err(|_| no_picture(encoded))?;
-    let is_known = matches!(
-        format,
-        ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP | ImageFormat::Gif
-    );
-    if !is_known {
-        return Err(format!(
-            "it is {format:?} inside; convert it to PNG, JPEG, WebP or GIF"
-        ));
-    }
-    if format == ImageFormat::Jpeg && is_cut_off(encoded) {
-        return Err("it is cut off; download or copy it again".into());
-    }
+    let format = foreign::format(encoded).ok_or_else(|| foreign::what(encoded))?;
+    let encoded = whole(format, encoded).ok_or("it is cut off; download or copy it again")?;
     let mut reader = ImageReader::with_format(Cursor::new(encoded), format);
     let mut limits = Limits::default();
     limits.max_alloc = Some(8 * MOST_PIXELS); // four channels of 16 bits
@@ -91,28 +83,6 @@ fn decoded(encoded: &[u8]) -> Result<DynamicImage, String> {
     let mut picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
     picture.apply_orientation(orientation);
     Ok(picture)
-}
-
-/// Whether a JPEG lacks its end. The decoder would fill the missing part with grey and say nothing.
-///
-/// Compressed data contains neither the marker FF DA (start of a scan) nor FF D9 (end of the picture), so after
-/// the last start there must be an end.
-fn is_cut_off(jpeg: &[u8]) -> bool {
-    let last = |marker: [u8; 2]| jpeg.windows(2).rposition(|pair| pair == marker);
-    last([0xff, 0xd9]) < last([0xff, 0xda])
-}
-
-/// What a file is that is no picture at all.
-fn no_picture(bytes: &[u8]) -> String {
-    let text = bytes.trim_ascii_start();
-    let why = if bytes.is_empty() {
-        "it is empty"
-    } else if text.starts_with(b"<") || text.starts_with(b"\xef\xbb\xbf<") {
-        "it is a web page, not a picture; download the picture itself"
-    } else {
-        "it is no picture; download or copy it again"
-    };
-    why.into()
 }
 
 fn cropped(picture: &DynamicImage, crop: Crop) -> Result<DynamicImage, String> {

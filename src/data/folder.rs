@@ -1,66 +1,68 @@
-//! The files of a data set: found in a fixed order, described so that a change is noticed, read with care.
+//! The files of a data set in a tree of folders: found in a fixed order, read with care.
 
 use std::collections::HashSet;
 use std::fs::{self, Metadata};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::cache::Skipped;
+use super::cache::{Found, Skipped};
 use super::decode::{self, Crop};
+use super::foreign;
+use super::identity::File;
+use super::names::{self, LeftOut, Named};
 use crate::numbers::{Error, Result};
 
 /// Larger files are skipped: no picture within the limit on pixels is this big.
-const MOST_BYTES: u64 = 512 << 20;
+pub(super) const MOST_BYTES: u64 = 512 << 20;
 
-/// One file of a data set, and what tells whether it is still the same.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct File {
-    /// Path from the data set's folder.
-    pub path: PathBuf,
-    /// Bytes.
-    pub size: u64,
-    /// Nanoseconds from 1970 to the last change.
-    pub modified: u128,
+/// What is in a tree of folders.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    /// The pictures, sorted by path.
+    pub files: Vec<File>,
+    /// Folders and files that the system does not open.
+    pub skipped: Vec<Skipped>,
+    /// What else there is.
+    pub left_out: LeftOut,
+    /// Archives among it, which might hold the pictures.
+    pub archives: Vec<PathBuf>,
 }
 
-impl File {
-    /// The file `path` as `metadata` describes it. A link to nowhere has none; it is skipped when it is read.
-    pub(super) fn new(path: PathBuf, metadata: Option<&Metadata>) -> Self {
-        let modified = metadata.and_then(|m| m.modified().ok());
-        let since = |time: SystemTime| time.duration_since(UNIX_EPOCH).ok();
-        Self {
-            path,
-            size: metadata.map_or(0, Metadata::len),
-            modified: modified.and_then(since).map_or(0, |d| d.as_nanos()),
-        }
-    }
+/// Whether the folder is one of a run of this program.
+pub(super) fn is_run(folder: &Path) -> bool {
+    folder.join("config.toml").is_file() && folder.join("checkpoints").is_dir()
 }
 
-/// The PNG, JPEG, WebP and GIF files in `root` and its subfolders by their extensions, sorted by path.
+/// The pictures in `root` and its subfolders by their names, and by their first bytes where those say nothing.
 ///
-/// Hidden files and folders are left out. Links are followed, but every folder is entered only once, so a loop
-/// of links ends.
+/// Hidden files and folders, those of the system, and runs of this program are left out. Links are followed, but
+/// every folder is entered only once, so a loop of links ends.
 ///
 /// # Errors
-/// If a folder cannot be read, or there is no such file.
-pub(super) fn list(root: &Path) -> Result<Vec<File>> {
-    let mut pictures = vec![];
-    let mut others = 0;
+/// If `root` itself cannot be read.
+pub(super) fn list(root: &Path) -> Result<Listing> {
+    let mut listing = Listing::default();
     let mut entered = HashSet::new();
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
         let full = root.join(&folder);
-        let failed = |e: std::io::Error| Error::io("read the folder", &full, &e);
-        if !entered.insert(full.canonicalize().map_err(failed)?) {
+        let is_root = folder.as_os_str().is_empty();
+        let mut entries = match enter(&full, &mut entered) {
+            Ok(entries) => entries,
+            Err(e) if is_root => return Err(Error::io("read the folder", &full, &e)),
+            Err(e) => {
+                listing.skipped.push(Skipped::unreadable(&folder, &e));
+                continue;
+            }
+        };
+        let has = |name: &str| entries.iter().any(|entry| entry == name);
+        if !is_root && has("config.toml") && has("checkpoints") && is_run(&full) {
+            listing.left_out.runs.push(folder);
             continue;
         }
-        let mut names = vec![];
-        for entry in fs::read_dir(&full).map_err(failed)? {
-            names.push(entry.map_err(failed)?.file_name());
-        }
-        names.sort(); // which of two links to one folder is entered must not depend on the disk
-        for name in names {
-            if name.to_string_lossy().starts_with('.') {
+        entries.sort(); // which of two links to one folder is entered must not depend on the disk
+        for name in entries {
+            if names::is_hidden(&name.to_string_lossy()) {
                 continue;
             }
             let path = folder.join(name);
@@ -68,41 +70,63 @@ pub(super) fn list(root: &Path) -> Result<Vec<File>> {
             let metadata = fs::metadata(root.join(&path)).ok();
             if metadata.as_ref().is_some_and(Metadata::is_dir) {
                 folders.push(path);
-            } else if is_picture(&path) && metadata.as_ref().is_none_or(Metadata::is_file) {
-                pictures.push(File::new(path, metadata.as_ref()));
             } else {
-                others += 1;
+                listing.add(root, path, metadata.as_ref());
             }
         }
     }
-    if pictures.is_empty() {
-        return Err(Error::failure(format!(
-            "no PNG, JPEG, WebP or GIF among {others} files in {}",
-            root.display()
-        )));
+    listing.files.sort();
+    Ok(listing)
+}
+
+/// The names in a folder; none if it has been entered before.
+fn enter(
+    folder: &Path,
+    entered: &mut HashSet<PathBuf>,
+) -> std::io::Result<Vec<std::ffi::OsString>> {
+    if !entered.insert(folder.canonicalize()?) {
+        return Ok(vec![]);
     }
-    pictures.sort();
-    Ok(pictures)
+    let entries = fs::read_dir(folder)?;
+    entries.map(|entry| Ok(entry?.file_name())).collect()
 }
 
-/// Whether the extension is one of a picture, in small or capital letters.
-fn is_picture(path: &Path) -> bool {
-    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-    let known = ["png", "jpg", "jpeg", "webp", "gif"];
-    extension.is_some_and(|e| known.contains(&e.as_str()))
+impl Listing {
+    /// Adds a file, or a link to nowhere, to where it belongs.
+    fn add(&mut self, root: &Path, path: PathBuf, metadata: Option<&Metadata>) {
+        let is_file = metadata.is_none_or(Metadata::is_file);
+        let is_picture = match names::named(&path) {
+            _ if !is_file => false,
+            Named::Picture => true,
+            Named::Meant(extension) => return self.left_out.meant(extension),
+            Named::Nothing => {
+                start(&root.join(&path)).is_ok_and(|start| foreign::format(&start).is_some())
+            }
+            Named::Other => {
+                if names::is_archive(&path) {
+                    self.archives.push(path.clone());
+                }
+                false
+            }
+        };
+        match is_picture {
+            true => self.files.push(File::new(path, metadata)),
+            false => self.left_out.others += 1,
+        }
+    }
 }
 
-/// Reads and decodes `root`/`file`; the inner result says why a picture is left out.
-///
-/// # Errors
-/// If the file is there but cannot be read. That may pass, so it must not be remembered as a damaged picture.
-pub(super) fn picture(
-    root: &Path,
-    file: &File,
-    side: usize,
-    crop: Crop,
-) -> Result<std::result::Result<Vec<u8>, Skipped>> {
-    let skip = |why| Ok(Err(Skipped::new(&file.path, why)));
+/// The first bytes of a file.
+pub(super) fn start(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut start = vec![];
+    let file = fs::File::open(path)?;
+    file.take(foreign::START as u64).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+/// Reads and decodes `root`/`file`, or says why there is no picture in it.
+pub(super) fn picture(root: &Path, file: &File, side: usize, crop: Crop) -> Found {
+    let skip = |why| Found::Skipped(Skipped::new(&file.path, why));
     if file.size > MOST_BYTES {
         return skip(format!(
             "it has {} MB; {} are the limit",
@@ -112,8 +136,8 @@ pub(super) fn picture(
     }
     let full = root.join(&file.path);
     match fs::read(&full) {
-        Ok(encoded) => decode::picture(&encoded, side, crop).map_or_else(skip, |x| Ok(Ok(x))),
-        Err(_) if !full.exists() => skip("it is a link to nowhere".into()),
-        Err(e) => Err(Error::io("read", &full, &e)),
+        Ok(encoded) => decode::picture(&encoded, side, crop).map_or_else(skip, Found::Picture),
+        Err(_) if full.is_symlink() && !full.exists() => skip("it is a link to nowhere".into()),
+        Err(e) => Found::Skipped(Skipped::unreadable(&file.path, &e)),
     }
 }

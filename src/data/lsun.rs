@@ -10,9 +10,8 @@
 
 use std::path::Path;
 
-use super::cache::{Cache, Skipped};
+use super::cache::{Cache, Cached};
 use super::decode::Crop;
-use super::pictures::Pictures;
 use crate::numbers::{Error, Result};
 
 /// The file of an LMDB database in its folder.
@@ -29,9 +28,11 @@ pub(super) fn build(
     crop: Crop,
     cache: &Cache,
     progress: &mut dyn FnMut(usize, usize),
-) -> Result<(Pictures, Vec<Skipped>)> {
+) -> Result<Cached> {
     use heed::types::Bytes;
     use heed::{CommitOrAbort, EnvFlags, EnvOpenOptions};
+
+    use super::cache::{Found, Skipped};
 
     let path = root.join(FILE);
     let refused = |why: String| {
@@ -74,10 +75,18 @@ pub(super) fn build(
     let decode = |entry: heed::Result<(&[u8], &[u8])>| {
         let (key, value) = entry.map_err(failed)?;
         let key = Path::new(FILE).join(String::from_utf8_lossy(key).as_ref());
-        Ok(super::decode::picture(value, side, crop).map_err(|why| Skipped::new(&key, why)))
+        Ok(match super::decode::picture(value, side, crop) {
+            Ok(picture) => Found::Picture(picture),
+            Err(why) => Found::Skipped(Skipped::new(&key, why)),
+        })
     };
     // Counted, so that an error in the middle cannot come again and again.
-    cache.build(entries.take(total), total, decode, progress)
+    let mut entries = entries.take(total);
+    let batches = std::iter::from_fn(|| {
+        let batch: Vec<_> = entries.by_ref().take(cache.batch()).collect();
+        (!batch.is_empty()).then_some(batch)
+    });
+    cache.build(batches, total, decode, progress)
 }
 
 /// # Errors
@@ -89,7 +98,7 @@ pub(super) fn build(
     _: Crop,
     _: &Cache,
     _: &mut dyn FnMut(usize, usize),
-) -> Result<(Pictures, Vec<Skipped>)> {
+) -> Result<Cached> {
     Err(Error::usage(format!(
         "{} is an LMDB database; to read it, build with --features lmdb",
         root.display()

@@ -1,18 +1,26 @@
 //! Floor 5: the data sets a Coulomb GAN learns from.
 //!
-//! [`mixture`] is points in the plane, [`shapes`] pictures that are drawn. From disk come pictures: [`open()`] recognises what is at a path,
-//! decodes it once into a cache and maps that into memory; [`loader`] hands out its batches.
+//! [`mixture`] is points in the plane, [`shapes`] pictures that are drawn. From disk come pictures: [`open()`]
+//! recognises what is at a path, decodes it once into a cache and maps that into memory; [`loader`] hands out its
+//! batches.
 
+mod archive;
 mod cache;
 pub mod cifar;
 pub mod decode;
 mod folder;
+mod foreign;
+mod identity;
 pub mod loader;
 mod lsun;
 pub mod mixture;
+mod names;
 pub mod open;
+pub mod pickle;
 pub mod pictures;
+mod recognise;
 pub mod shapes;
+mod whole;
 
 pub use cache::Skipped;
 pub use decode::Crop;

@@ -1,14 +1,14 @@
 //! From a path to pictures, whatever kind of data set is there.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::cache::{Cache, Skipped};
+use super::cache::{Cache, Cached, Found, Skipped, VERSION};
 use super::decode::Crop;
-use super::folder::{self, File};
+use super::identity::{self, File};
 use super::pictures::Pictures;
-use super::{cifar, lsun};
-use crate::numbers::{Error, Result};
+use super::recognise::{Kind, Set, recognise};
+use super::{archive, cifar, folder, lsun, names};
+use crate::numbers::{Error, Result, words};
 
 /// Pictures with more pixels on a side than this are not for the networks here.
 const MOST_SIDE: usize = 1024;
@@ -32,34 +32,30 @@ pub struct Opened {
     pub pictures: Pictures,
     /// What is not among them.
     pub skipped: Vec<Skipped>,
-    /// Where they come from, e.g. "50000 pictures of DIR (cache FILE)".
+    /// What the user should know because it changes the result, each a sentence of one line: kinds of files that
+    /// are left out, an archive that is cut off, missing parts.
+    pub notes: Vec<String>,
+    /// Where they come from, e.g. "50000 pictures of DIR (decoded into FILE, 154 MB)".
     pub from: String,
+    /// A hash over all pictures in their order: other pictures have another one.
+    pub content: u64,
 }
 
-/// A data set that was recognised; paths are relative to `root`.
-struct Set {
-    kind: Kind,
-    root: PathBuf,
-    files: Vec<File>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Kind {
-    Cifar,
-    Lsun,
-    Folder,
-}
-
-/// Opens the data set at `path`: a folder tree of PNG, JPEG, WebP and GIF files; the folder of CIFAR-10's binary
-/// version or one file of it; or the folder of an LSUN database (with the feature `lmdb`).
+/// Opens the data set at `path`:
+///
+/// - a folder tree of pictures, whose formats are those of [`decode::picture`](super::decode::picture);
+/// - a zip or tar archive of such pictures, or a folder that holds one and no pictures;
+/// - CIFAR-10 in its binary or Python version: its folder, the one above, or one file of it;
+/// - an LSUN database (with the feature `lmdb`): its folder or the one above.
 ///
 /// The first time, everything is decoded and written to a cache, which `progress` hears about: things done, and
-/// things in all. After that a cache is found again as long as names, sizes and times of the files, side
-/// and crop are the same. Caches of earlier states are not deleted.
+/// things in all, or 0 if nobody knows. After that a cache is found again as long as place, names, sizes and
+/// times of the files, a look into some of them, side and crop are the same. Caches that were not used for 60 days
+/// are deleted.
 ///
 /// # Errors
-/// If there is nothing usable at `path`, a file cannot be read, or the cache cannot be written. A damaged picture
-/// is no error; it is in [`Opened::skipped`].
+/// If there is nothing usable at `path`, or the cache cannot be written. A picture that is damaged or cannot be
+/// read is no error; it is in [`Opened::skipped`].
 pub fn open(
     path: &Path,
     options: &Options,
@@ -71,86 +67,111 @@ pub fn open(
             "pictures can have 1 to {MOST_SIDE} pixels on a side, not {side}"
         )));
     }
-    let Set { kind, root, files } = recognise(path)?;
-    let cache = Cache::new(cache, &root, &format!("{kind:?}"), &files, side, crop)?;
-    let (pictures, mut skipped) = match cache.read() {
+    let set = recognise(path)?;
+    let purpose = format!("{VERSION} {:?} {side} {crop:?}", set.kind);
+    let key = identity::key(&purpose, &set.root, &set.files);
+    let cache = Cache::new(cache, &set.root, set.name(), key, side)?;
+    let cached = match cache.read() {
         Some(found) => found,
-        None => match kind {
-            Kind::Cifar => {
-                let read = |file: &File| cifar::read(&root.join(&file.path));
-                let bytes = files.iter().map(read).collect::<Result<Vec<_>>>()?;
-                let records: Vec<&cifar::Record> =
-                    bytes.iter().flat_map(|b| b.as_chunks().0).collect();
-                let decode = |record| Ok(Ok(cifar::picture(record, side)));
-                let total = records.len();
-                cache.build(records.into_iter(), total, decode, progress)?
-            }
-            Kind::Lsun => lsun::build(&root, side, crop, &cache, progress)?,
-            Kind::Folder => {
-                let decode = |file| folder::picture(&root, file, side, crop);
-                cache.build(files.iter(), files.len(), decode, progress)?
-            }
-        },
+        None => build(&set, options, &cache, progress)?,
     };
-    for one in &mut skipped {
-        one.path = root.join(&one.path);
-    }
+    let mut notes = notes(&set, &cached);
+    notes.extend(cache.housekeeping());
+    let skipped = set.skipped.into_iter().chain(cached.skipped);
+    let skipped = skipped.map(|one| Skipped {
+        path: set.root.join(&one.path),
+        ..one
+    });
     let from = format!(
-        "{} pictures of {} (cache {})",
-        pictures.len(),
-        path.display(),
-        cache.path.display()
+        "{} of {} (decoded into {}, {})",
+        names::counted(cached.pictures.len(), "picture"),
+        cache.set.display(),
+        cache.path.display(),
+        words::bytes(cached.bytes)
     );
     Ok(Opened {
-        pictures,
-        skipped,
+        pictures: cached.pictures,
+        skipped: skipped.collect(),
+        notes,
         from,
+        content: cached.content,
     })
 }
 
-/// Finds out what is at `path`.
-fn recognise(path: &Path) -> Result<Set> {
-    let metadata = fs::metadata(path).map_err(|e| Error::io("open", path, &e))?;
-    let set = |kind, root: &Path, names: Vec<PathBuf>| {
-        let file = |name: PathBuf| {
-            let metadata = fs::metadata(root.join(&name)).ok();
-            File::new(name, metadata.as_ref())
-        };
-        Set {
-            kind,
-            root: root.to_path_buf(),
-            files: names.into_iter().map(file).collect(),
+/// Decodes the set into its cache.
+fn build(
+    set: &Set,
+    options: &Options,
+    cache: &Cache,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Cached> {
+    let Options { side, crop, .. } = *options;
+    let Set { root, files, .. } = set;
+    match set.kind {
+        Kind::Cifar(version) => {
+            let read = |file: &File| cifar::read(&root.join(&file.path), version);
+            let bytes = files.iter().map(read).collect::<Result<Vec<_>>>()?;
+            let pictures = bytes.iter().map(|bytes| cifar::pictures(bytes, version));
+            let pictures: Vec<_> = pictures.flatten().flatten().collect();
+            let decode = |picture: &&_| Ok(Found::Picture(cifar::picture(picture, side)));
+            cache.build(batches(&pictures, cache), pictures.len(), decode, progress)
         }
-    };
-    if !metadata.is_dir() {
-        return match (path.extension(), path.parent(), path.file_name()) {
-            (Some(extension), Some(root), Some(name)) if extension == "bin" => {
-                Ok(set(Kind::Cifar, root, vec![name.into()]))
-            }
-            _ => Err(Error::failure(format!(
-                "{} is a file; give the folder that the pictures are in (unpack an archive first)",
-                path.display()
-            ))),
-        };
-    }
-    for folder in [path, &path.join("cifar-10-batches-bin")] {
-        let names = cifar::batches(folder);
-        if !names.is_empty() {
-            return Ok(set(Kind::Cifar, folder, names));
+        Kind::Lsun => lsun::build(root, side, crop, cache, progress),
+        Kind::Archive(kind) => {
+            archive::build(kind, [root, set.name()], side, crop, cache, progress)
+        }
+        Kind::Folder => {
+            let decode = |file: &File| Ok(folder::picture(root, file, side, crop));
+            cache.build(batches(files, cache), files.len(), decode, progress)
         }
     }
-    if path.join("data_batch_1").is_file() {
-        return Err(Error::failure(format!(
-            "{} is CIFAR-10's Python version; use its binary version, with data_batch_1.bin",
-            path.display()
-        )));
+}
+
+/// `items` in pieces as long as the cache wants them.
+fn batches<'a, T>(items: &'a [T], cache: &Cache) -> impl Iterator<Item = Vec<&'a T>> {
+    items
+        .chunks(cache.batch())
+        .map(|batch| batch.iter().collect())
+}
+
+/// What the user should know about the set, because it is not what it might be.
+fn notes(set: &Set, cached: &Cached) -> Vec<String> {
+    let mut notes = vec![];
+    let count = cached.pictures.len();
+    if let (Kind::Cifar(version), true) = (set.kind, set.files.len() > 1) {
+        let is_missing = |name: &String| !set.files.iter().any(|file| file.path == Path::new(name));
+        let missing: Vec<String> = version.batches().into_iter().filter(is_missing).collect();
+        if !missing.is_empty() {
+            notes.push(format!(
+                "{} {} missing in {}: {count} of {} pictures",
+                names::listed(&missing, "and"),
+                if missing.len() == 1 { "is" } else { "are" },
+                set.root.display(),
+                5 * cifar::BATCH
+            ));
+        }
     }
-    if path.join(lsun::FILE).is_file() {
-        return Ok(set(Kind::Lsun, path, vec![lsun::FILE.into()]));
+    if let Some(why) = &cached.left_out.cut_off {
+        notes.push(format!(
+            "{} is cut off or damaged after {} ({why}); download it again for the rest",
+            set.root.join(set.name()).display(),
+            names::counted(count, "picture")
+        ));
     }
-    Ok(Set {
-        kind: Kind::Folder,
-        root: path.to_path_buf(),
-        files: folder::list(path)?,
-    })
+    notes.extend(set.left_out.notes(&set.root));
+    notes.extend(cached.left_out.notes(&set.root));
+    let skipped = || set.skipped.iter().chain(&cached.skipped);
+    let mut unreadable = skipped().filter(|one| one.unreadable);
+    let number = unreadable.clone().count();
+    if let Some(first) = unreadable.next() {
+        let more = match number {
+            1 => String::new(),
+            n => format!(" and {} more", n - 1),
+        };
+        notes.push(format!(
+            "left out because it cannot be read: {}{more}; check the permissions",
+            set.root.join(&first.path).display()
+        ));
+    }
+    notes
 }

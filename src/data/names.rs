@@ -1,0 +1,164 @@
+//! What a file or folder is by its name: a picture, something that was meant as one, or none of our business.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::foreign::FORMATS;
+
+/// Extensions of pictures. Which format it is, the bytes decide.
+const PICTURES: [&str; 15] = [
+    "png", "jpg", "jpeg", "jpe", "jfif", "webp", "gif", "bmp", "dib", "tif", "tiff", "pnm", "ppm",
+    "pgm", "pbm",
+];
+
+/// Extensions of pictures that cannot be read here.
+const MEANT: [&str; 26] = [
+    "heic", "heif", "avif", "jxl", "jp2", "j2k", "jxr", "psd", "psb", "xcf", "svg", "tga", "qoi",
+    "exr", "raw", "cr2", "cr3", "nef", "nrw", "arw", "dng", "orf", "raf", "rw2", "pef", "srw",
+];
+
+/// Files and folders that systems leave among the user's, beside those whose names begin with a dot.
+const SYSTEM: [&str; 9] = [
+    "thumbs.db",
+    "ehthumbs.db",
+    "desktop.ini",
+    "__macosx",
+    "@eadir",
+    "#recycle",
+    "$recycle.bin",
+    "system volume information",
+    "lost+found",
+];
+
+/// What a name says about its file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Named {
+    /// It has the extension of a picture.
+    Picture,
+    /// It has the extension of a picture that cannot be read here, which is this one.
+    Meant(String),
+    /// It says nothing; the first bytes must tell.
+    Nothing,
+    /// Something else.
+    Other,
+}
+
+/// What the file's name promises. `a.jpg.1` and `a.jpg?w=200` have no extension that says anything.
+pub(super) fn named(path: &Path) -> Named {
+    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+    let Some(extension) = extension else {
+        return Named::Nothing;
+    };
+    let is_number = extension.bytes().all(|b| b.is_ascii_digit());
+    if PICTURES.contains(&extension.as_str()) {
+        Named::Picture
+    } else if MEANT.contains(&extension.as_str()) {
+        Named::Meant(extension)
+    } else if is_number || !extension.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        Named::Nothing
+    } else {
+        Named::Other
+    }
+}
+
+/// Whether a file or folder of this name is hidden or a system's, so that nobody means it.
+pub(super) fn is_hidden(name: &str) -> bool {
+    name.starts_with('.') || SYSTEM.contains(&name.to_lowercase().as_str())
+}
+
+/// What was found beside the pictures.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct LeftOut {
+    /// How many files have which extension of [`MEANT`].
+    pub meant: BTreeMap<String, usize>,
+    /// Folders of runs of this program.
+    pub runs: Vec<PathBuf>,
+    /// Files that are no pictures by their names.
+    pub others: usize,
+    /// Why an archive could not be read to its end, if so.
+    pub cut_off: Option<String>,
+}
+
+impl LeftOut {
+    /// One more file that was meant as a picture.
+    pub(super) fn meant(&mut self, extension: String) {
+        *self.meant.entry(extension).or_default() += 1;
+    }
+
+    /// How many of which files were meant as pictures, and what to do about it.
+    pub(super) fn meant_words(&self) -> Option<String> {
+        let count = |(extension, n): (&String, &usize)| format!("{n} .{extension}");
+        let counts: Vec<String> = self.meant.iter().map(count).collect();
+        let names: Vec<String> = self.meant.keys().map(|name| name.to_uppercase()).collect();
+        let (files, them) = match self.meant.values().sum::<usize>() {
+            0 => return None,
+            1 => ("file", "it"),
+            _ => ("files", "them"),
+        };
+        Some(format!(
+            "{} {files} left out: this program cannot read {}; convert {them} to JPEG or PNG",
+            listed(&counts, "and"),
+            listed(&names, "or")
+        ))
+    }
+
+    /// What stands in `place`, where there is no picture.
+    pub(super) fn instead_of_pictures(&self, place: &Path) -> String {
+        let place = place.display();
+        if let Some(why) = &self.cut_off {
+            return format!(
+                "{place} is cut off or damaged before its first picture ({why}); download it again"
+            );
+        }
+        let files = counted(self.others + self.meant.values().sum::<usize>(), "file");
+        let meant = self.meant_words().map(|words| format!("; {words}"));
+        let runs = match self.runs.len() {
+            0 => String::new(),
+            n => format!(
+                "; {} of this program's own runs left out",
+                counted(n, "folder")
+            ),
+        };
+        format!(
+            "no {FORMATS} among {files} in {place}{}{runs}",
+            meant.unwrap_or_default()
+        )
+    }
+
+    /// One sentence for each kind of thing that the user should know of.
+    pub(super) fn notes(&self, root: &Path) -> Vec<String> {
+        let runs = self.runs.first().map(|first| {
+            format!(
+                "{} of this program's own runs left out, e.g. {}",
+                counted(self.runs.len(), "folder"),
+                root.join(first).display()
+            )
+        });
+        self.meant_words().into_iter().chain(runs).collect()
+    }
+}
+
+/// "1 file", "2 files".
+pub(super) fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// "a", "a and b", "a, b and c".
+pub(super) fn listed(words: &[String], and: &str) -> String {
+    match words {
+        [] => String::new(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} {and} {last}", most.join(", ")),
+    }
+}
+
+/// Whether the extension is that of an archive, readable here or not.
+pub(super) fn is_archive(path: &Path) -> bool {
+    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+    let known = [
+        "zip", "tar", "tgz", "gz", "bz2", "tbz2", "xz", "txz", "zst", "7z", "rar",
+    ];
+    extension.is_some_and(|e| known.contains(&e.as_str()))
+}

@@ -1,0 +1,196 @@
+//! What is at a path: which kind of data set, in which files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::archive;
+use super::cache::Skipped;
+use super::cifar::Version;
+use super::folder;
+use super::foreign;
+use super::identity::File;
+use super::lsun;
+use super::names::{self, LeftOut};
+use crate::numbers::{Error, Result};
+
+/// How the pictures of a data set are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Cifar(Version),
+    Lsun,
+    Archive(archive::Kind),
+    Folder,
+}
+
+/// A data set that was recognised.
+#[derive(Debug)]
+pub(super) struct Set {
+    pub kind: Kind,
+    /// The folder of the files.
+    pub root: PathBuf,
+    /// What is read, relative to `root`.
+    pub files: Vec<File>,
+    /// Files and folders that cannot be read.
+    pub skipped: Vec<Skipped>,
+    /// What else there is.
+    pub left_out: LeftOut,
+}
+
+impl Set {
+    fn new(kind: Kind, root: &Path, names: impl IntoIterator<Item = PathBuf>) -> Self {
+        let file = |name: PathBuf| {
+            let metadata = fs::metadata(root.join(&name)).ok();
+            File::new(name, metadata.as_ref())
+        };
+        Self {
+            kind,
+            root: root.to_path_buf(),
+            files: names.into_iter().map(file).collect(),
+            skipped: vec![],
+            left_out: LeftOut::default(),
+        }
+    }
+
+    /// The set of one file.
+    fn file(kind: Kind, path: &Path) -> Self {
+        let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
+        let name = path.file_name().map(PathBuf::from);
+        Self::new(kind, parent.unwrap_or(Path::new(".")), name)
+    }
+
+    /// The name of the set in its folder; empty if it is the folder.
+    pub(super) fn name(&self) -> &Path {
+        match (self.kind, self.files.as_slice()) {
+            (Kind::Archive(_), [archive]) => &archive.path,
+            _ => Path::new(""),
+        }
+    }
+}
+
+/// Finds out what is at `path`: a data set, one in a folder below it, or something else to say a sentence about.
+pub(super) fn recognise(path: &Path) -> Result<Set> {
+    let metadata = fs::metadata(path).map_err(|e| Error::io("open", path, &e))?;
+    if !metadata.is_dir() {
+        return in_file(path);
+    }
+    if folder::is_run(path) {
+        return Err(Error::usage(format!(
+            "{} is a run of this program, no data set; give the folder of the pictures with --data, or go on with \
+             the run with --resume {}",
+            path.display(),
+            path.display()
+        )));
+    }
+    for version in [Version::Binary, Version::Python] {
+        for folder in [path, &path.join(version.folder())] {
+            let names = version.batches().map(PathBuf::from);
+            let there: Vec<PathBuf> = names
+                .into_iter()
+                .filter(|n| folder.join(n).is_file())
+                .collect();
+            if !there.is_empty() {
+                return Ok(Set::new(Kind::Cifar(version), folder, there));
+            }
+        }
+    }
+    match databases(path).as_slice() {
+        [] => in_folder(path),
+        [one] => Ok(Set::new(Kind::Lsun, one, [lsun::FILE.into()])),
+        several => Err(which(path, "LMDB databases", several)),
+    }
+}
+
+/// Several sets of which one has to be chosen.
+fn which(path: &Path, what: &str, several: &[PathBuf]) -> Error {
+    let name = |path: &PathBuf| {
+        path.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    let names: Vec<String> = several.iter().take(10).map(name).collect();
+    let example = several.first().map_or(path, PathBuf::as_path);
+    Error::failure(format!(
+        "there are {} {what} in {} ({}); give one of them, such as --data {}",
+        several.len(),
+        path.display(),
+        names::listed(&names, "and"),
+        example.display()
+    ))
+}
+
+/// The folder, if it is one of an LMDB database, or those in it that are.
+fn databases(path: &Path) -> Vec<PathBuf> {
+    let is_one = |folder: &PathBuf| folder.join(lsun::FILE).is_file();
+    if is_one(&path.to_path_buf()) {
+        return vec![path.to_path_buf()];
+    }
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    // Asked first, because it costs nothing, and there may be millions of files.
+    let may_be = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| !kind.is_file());
+    let folders = entries.filter(may_be).map(|entry| entry.path());
+    let mut found: Vec<PathBuf> = folders.filter(is_one).collect();
+    found.sort();
+    found
+}
+
+/// A folder of pictures, or of one archive.
+fn in_folder(path: &Path) -> Result<Set> {
+    let listing = folder::list(path)?;
+    if !listing.files.is_empty() {
+        return Ok(Set {
+            kind: Kind::Folder,
+            root: path.to_path_buf(),
+            files: listing.files,
+            skipped: listing.skipped,
+            left_out: listing.left_out,
+        });
+    }
+    let archives: Vec<PathBuf> = listing.archives.iter().map(|a| path.join(a)).collect();
+    match archives.as_slice() {
+        [] => {
+            let unreadable = listing.skipped.first().map(|first| {
+                format!(
+                    "; {} could not be read, the first: {}: {}",
+                    names::counted(listing.skipped.len(), "folder"),
+                    first.path.display(),
+                    first.why
+                )
+            });
+            Err(Error::failure(format!(
+                "{}{}",
+                listing.left_out.instead_of_pictures(path),
+                unreadable.unwrap_or_default()
+            )))
+        }
+        [one] => in_file(one),
+        several => Err(which(path, "archives and no pictures", several)),
+    }
+}
+
+/// A batch of CIFAR-10, a database or an archive.
+fn in_file(path: &Path) -> Result<Set> {
+    let name = path.file_name().unwrap_or_default();
+    if path.extension().is_some_and(|e| e == "bin") {
+        return Ok(Set::file(Kind::Cifar(Version::Binary), path));
+    }
+    if Version::of(path) == Some(Version::Python) {
+        return Ok(Set::file(Kind::Cifar(Version::Python), path));
+    }
+    if name == lsun::FILE {
+        return Ok(Set::file(Kind::Lsun, path));
+    }
+    if let Some(kind) = archive::Kind::of(path) {
+        return Ok(Set::file(Kind::Archive(kind), path));
+    }
+    let start = folder::start(path).map_err(|e| Error::io("read", path, &e))?;
+    let what = match foreign::format(&start) {
+        Some(_) => "it is a single picture; give the folder that it is in".into(),
+        None => foreign::what(&start),
+    };
+    Err(Error::failure(format!(
+        "cannot use {} as a data set: {what}; --data takes a folder of pictures, a zip or tar archive of them, \
+         CIFAR-10 or an LSUN database",
+        path.display()
+    )))
+}

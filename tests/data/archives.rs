@@ -1,0 +1,308 @@
+//! Archives of pictures, read in place: the same rules as in folders, and no trust in what they say of themselves.
+
+use std::fs;
+use std::io::{Cursor, Write};
+
+use coulomb_gan::numbers::rng::{below, stream};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use image::ImageFormat;
+use rand::Rng;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use crate::place::{Place, encode, grey, levels, varied};
+
+type Entry<'a> = (&'a str, Vec<u8>);
+
+fn zip(entries: &[Entry]) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(vec![]));
+    for (name, bytes) in entries {
+        writer
+            .start_file(*name, SimpleFileOptions::default())
+            .unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn tar(entries: &[Entry]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(vec![]);
+    for (name, bytes) in entries {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        builder
+            .append_data(&mut header, name, bytes.as_slice())
+            .unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(vec![], Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// The entries in all kinds of archives.
+fn packed(entries: &[Entry]) -> [(&'static str, Vec<u8>); 4] {
+    let tar = tar(entries);
+    let zipped = gzip(&tar);
+    [
+        ("x.zip", zip(entries)),
+        ("x.tar", tar),
+        ("x.tar.gz", zipped.clone()),
+        ("x.TGZ", zipped),
+    ]
+}
+
+#[test]
+fn pictures_come_in_the_order_of_the_archive_by_the_rules_of_folders() {
+    let long = format!("{}/long.png", "deep/".repeat(60));
+    let entries = [
+        ("b/2.png", grey(2)),
+        ("a/1.png", grey(1)),
+        ("__MACOSX/b/._2.png", grey(9)),
+        ("a/.hidden.png", grey(9)),
+        ("a/notes.txt", b"no picture".to_vec()),
+        ("a/p.heic", b"".to_vec()),
+        ("a/page.jpg", b"<html>404".to_vec()),
+        ("README", b"no picture".to_vec()),
+        ("nameless", grey(3)),
+        ("a/cut.png", grey(9)[..50].to_vec()),
+        (long.as_str(), grey(4)),
+    ];
+    for (name, bytes) in packed(&entries) {
+        let place = Place::new();
+        let path = place.put(name, &bytes);
+        let opened = place.open_in(name).unwrap();
+        assert_eq!(levels(&opened.pictures), [2, 1, 3, 4], "{name}");
+        let skipped: Vec<_> = opened.skipped.iter().map(|one| one.path.clone()).collect();
+        assert_eq!(skipped, [path.join("a/page.jpg"), path.join("a/cut.png")]);
+        let note =
+            "1 .heic file left out: this program cannot read HEIC; convert it to JPEG or PNG";
+        assert_eq!(opened.notes, [note]);
+        let again = place.open_in(name).unwrap();
+        assert_eq!((again.notes, again.skipped), (opened.notes, opened.skipped));
+        // A folder that holds nothing else is as good.
+        assert_eq!(levels(&place.open(8).unwrap().pictures), [2, 1, 3, 4]);
+    }
+}
+
+#[test]
+fn names_that_lead_out_of_the_archive_lead_nowhere() {
+    let place = Place::new();
+    place.put(
+        "x.zip",
+        &zip(&[
+            ("../../up.jpg", b"<html>".to_vec()),
+            ("/etc/a.png", grey(1)),
+        ]),
+    );
+    let opened = place.open_in("x.zip").unwrap();
+    assert_eq!(levels(&opened.pictures), [1]);
+    assert_eq!(opened.skipped[0].path, place.data().join("x.zip/up.jpg"));
+}
+
+#[test]
+fn many_entries_keep_their_order() {
+    let names: Vec<String> = (0..1300)
+        .map(|i| format!("{:04}.png", i * 7 % 1300))
+        .collect();
+    let entries: Vec<Entry> = names
+        .iter()
+        .enumerate()
+        .map(|(i, n)| (n.as_str(), grey(i as u8)))
+        .collect();
+    let place = Place::new();
+    place.put("x.tgz", &gzip(&tar(&entries)));
+    let wanted: Vec<u8> = (0..1300).map(|i| i as u8).collect();
+    assert_eq!(levels(&place.open_in("x.tgz").unwrap().pictures), wanted);
+}
+
+#[test]
+fn archives_that_are_cut_off_give_what_is_there_and_say_so() {
+    let noise = |level: u8| {
+        [
+            grey(level),
+            (0..1500u32)
+                .map(|i| ((i * i * u32::from(level)) >> 3) as u8)
+                .collect(),
+        ]
+        .concat()
+    };
+    let entries: Vec<Entry> = ["1.png", "2.png", "3.png"]
+        .into_iter()
+        .zip([1, 2, 3].map(noise))
+        .collect();
+    let whole = tar(&entries);
+    for cut in (1..whole.len() - 1024).step_by(97).chain([2560, 5120]) {
+        let place = Place::new();
+        place.put("x.tar", &whole[..cut]);
+        match place.open_in("x.tar") {
+            Ok(opened) => {
+                let found = levels(&opened.pictures);
+                assert_eq!(found, [1, 2, 3][..found.len()]);
+                let note = opened.notes.first().expect("a note");
+                let count = if found.len() == 1 {
+                    "after 1 picture ("
+                } else {
+                    "pictures ("
+                };
+                assert!(
+                    note.contains("cut off") && note.contains(count),
+                    "{cut}: {note}"
+                );
+            }
+            Err(e) => assert!(cut < 2560 && e.to_string().contains("x.tar"), "{cut}: {e}"),
+        }
+    }
+    let zipped = gzip(&whole);
+    let place = Place::new();
+    place.put("x.tgz", &zipped[..zipped.len() - 300]);
+    let opened = place.open_in("x.tgz").unwrap();
+    assert!(opened.notes[0].contains("cut off"), "{:?}", opened.notes);
+    place.put("y.tgz", &zipped[..30]);
+    let error = place.open_in("y.tgz").unwrap_err().to_string();
+    assert!(
+        error.contains("cut off or damaged before its first picture"),
+        "{error}"
+    );
+    let whole = zip(&entries);
+    place.put("x.zip", &whole[..whole.len() - 90]);
+    let error = place.open_in("x.zip").unwrap_err().to_string();
+    assert!(
+        error.contains("no directory of its files at its end"),
+        "{error}"
+    );
+}
+
+#[test]
+fn damaged_and_encrypted_entries_are_skipped_and_named() {
+    let place = Place::new();
+    let picture = encode(&varied(30, 30), ImageFormat::Bmp);
+    let mut bytes = zip(&[
+        ("a.bmp", picture.clone()),
+        ("b.png", grey(2)),
+        ("c.png", grey(3)),
+    ]);
+    bytes[200] ^= 0x55;
+    // The flag "encrypted" of the second entry, at its place and in the directory.
+    let at: Vec<usize> = (0..bytes.len())
+        .filter(|&i| bytes[i..].starts_with(b"b.png"))
+        .collect();
+    bytes[at[0] - 30 + 6] |= 1;
+    bytes[at[1] - 46 + 8] |= 1;
+    place.put("x.zip", &bytes);
+    let opened = place.open_in("x.zip").unwrap();
+    assert_eq!(levels(&opened.pictures), [3]);
+    let whys: Vec<&str> = opened.skipped.iter().map(|one| one.why.as_str()).collect();
+    assert!(
+        whys[0].contains("damaged") && whys[1].contains("encrypted"),
+        "{whys:?}"
+    );
+}
+
+#[test]
+fn bombs_fizzle() {
+    // Zeros that unpack to a thousand times their size, as a file and as the name of one.
+    let place = Place::new();
+    let bomb = vec![0; 8 << 20];
+    place.put(
+        "x.zip",
+        &zip(&[("bomb.png", bomb.clone()), ("a.png", grey(1))]),
+    );
+    let opened = place.open_in("x.zip").unwrap();
+    assert_eq!(levels(&opened.pictures), [1]);
+    assert!(
+        opened.skipped[0].why.contains("only zeros"),
+        "{:?}",
+        opened.skipped
+    );
+    let mut header = tar::Header::new_gnu();
+    header.set_size(bomb.len() as u64);
+    header.set_entry_type(tar::EntryType::GNULongName);
+    header.set_cksum();
+    let bytes = [
+        tar(&[("a.png", grey(1))])[..1024].to_vec(),
+        header.as_bytes().to_vec(),
+        bomb,
+    ]
+    .concat();
+    place.put("x.tgz", &gzip(&bytes));
+    let opened = place.open_in("x.tgz").unwrap();
+    assert_eq!(levels(&opened.pictures), [1]);
+    assert!(
+        opened.notes[0].contains("after 1 picture ("),
+        "{:?}",
+        opened.notes
+    );
+}
+
+#[test]
+fn archives_of_published_sets_say_how_to_unpack_them() {
+    let place = Place::new();
+    let batch = vec![0; 3073];
+    let cases = [
+        (
+            "cifar-10-batches-bin/data_batch_1.bin",
+            "cifar-10-batches-bin",
+        ),
+        ("cifar-10-batches-py/data_batch_1", "cifar-10-batches-py"),
+        ("bedroom_train_lmdb/data.mdb", "bedroom_train_lmdb"),
+    ];
+    for (entry, folder) in cases {
+        for (name, bytes) in packed(&[(entry, batch.clone())]) {
+            let path = place.put(name, &bytes);
+            let error = place.open_in(name).unwrap_err().to_string();
+            let want = format!("give --data {}", place.data().join(folder).display());
+            assert!(error.ends_with(&want), "{error}");
+            let command = if name == "x.zip" {
+                "`unzip "
+            } else {
+                "`tar -x"
+            };
+            assert!(error.contains(command), "{error}");
+            fs::remove_file(path).unwrap();
+        }
+    }
+}
+
+#[test]
+fn archives_without_pictures_and_folders_of_several_are_refused() {
+    let place = Place::new();
+    for (name, bytes) in packed(&[("a.txt", b"no picture".to_vec())]) {
+        place.put(name, &bytes);
+        let error = place.open_in(name).unwrap_err().to_string();
+        assert!(
+            error.contains("among 1 file in") && error.contains(name),
+            "{error}"
+        );
+    }
+    let error = place.error().to_string();
+    assert!(error.contains("4 archives and no pictures"), "{error}");
+    assert!(error.contains("such as --data"), "{error}");
+    place.put("x.gz", &gzip(b"no archive at all"));
+    let error = place.open_in("x.gz").unwrap_err().to_string();
+    assert!(error.contains("x.gz"), "{error}");
+}
+
+#[test]
+fn damaged_archives_are_answered() {
+    for (name, good) in packed(&[("a.png", grey(1)), ("b.png", grey(2))]) {
+        let place = Place::new();
+        for i in 0..150u64 {
+            let rng = &mut stream(3, name, i);
+            let mut bytes = good.clone();
+            for _ in 0..=below(rng, 3) {
+                let at = below(rng, bytes.len());
+                bytes[at] = rng.next_u32() as u8;
+            }
+            place.put(name, &bytes);
+            if let Ok(opened) = place.open_in(name) {
+                assert!(opened.pictures.len() <= 2);
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Which files are pictures, whatever they are called, and what is said of those that only look like some.
+
+use image::ImageFormat;
+
+use crate::place::{Place, encode, grey, levels, plain};
+
+fn flat(level: u8, format: ImageFormat) -> Vec<u8> {
+    encode(&plain(8, 8, [level; 3]), format)
+}
+
+#[test]
+fn every_extension_of_a_picture_is_known_in_small_and_capital_letters() {
+    use ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, Tiff, WebP};
+    let place = Place::new();
+    let names = [
+        ("a.png", Png),
+        ("b.JPG", Jpeg),
+        ("c.jpeg", Jpeg),
+        ("d.jpe", Jpeg),
+        ("download (1).jfif", Jpeg),
+        ("f.WebP", WebP),
+        ("g.gif", Gif),
+        ("h.bmp", Bmp),
+        ("i.dib", Bmp),
+        ("j.tif", Tiff),
+        ("k.TIFF", Tiff),
+        ("l.pnm", Pnm),
+        ("m.ppm", Pnm),
+    ];
+    for (name, format) in names {
+        place.put(name, &flat(128, format));
+    }
+    place.put("n.pgm", b"P5 1 1 255\n\x80");
+    place.put("o.pbm", b"P1 1 1 1\n");
+    let opened = place.open(8).unwrap();
+    assert!(opened.skipped.is_empty(), "{opened:?}");
+    assert_eq!(opened.pictures.len(), names.len() + 2);
+}
+
+#[test]
+fn the_bytes_decide_and_not_the_name() {
+    let place = Place::new();
+    for (i, format) in [
+        ImageFormat::WebP,
+        ImageFormat::Bmp,
+        ImageFormat::Tiff,
+        ImageFormat::Png,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        place.put(&format!("{i}.jpg"), &flat(10 * i as u8, format));
+    }
+    for (name, level) in [("4", 40), ("5.jpg?w=200", 50), ("6.jpg.1", 60)] {
+        place.put(name, &grey(level));
+    }
+    for name in ["LICENSE", "Makefile", "v1.2", "P1", "BM"] {
+        place.put(name, format!("{name}\nis no picture").as_bytes());
+    }
+    let opened = place.open(8).unwrap();
+    assert_eq!(levels(&opened.pictures), [0, 10, 20, 30, 40, 50, 60]);
+    assert!(opened.skipped.is_empty(), "{opened:?}");
+    assert_eq!(opened.notes, [""; 0]);
+}
+
+#[test]
+fn what_was_meant_as_pictures_is_counted_and_the_rest_is_not() {
+    let place = Place::new();
+    place.put("a.png", &grey(1));
+    for i in 0..5 {
+        place.put(&format!("IMG_{i}.HEIC"), b"");
+        place.put(&format!("IMG_{i}.MOV"), b"");
+        place.put(&format!("{i}.json"), b"{}");
+    }
+    place.put("drawing.svg", b"<svg/>");
+    let opened = place.open(8).unwrap();
+    assert_eq!(
+        opened.notes,
+        [
+            "5 .heic and 1 .svg files left out: this program cannot read HEIC or SVG; convert them to JPEG or PNG"
+        ]
+    );
+    std::fs::remove_file(place.data().join("a.png")).unwrap();
+    let error = place.error().to_string();
+    assert!(error.contains("among 16 files"), "{error}");
+    assert!(error.contains("cannot read HEIC or SVG"), "{error}");
+}
+
+#[test]
+fn every_disguise_gets_its_own_sentence() {
+    let place = Place::new();
+    place.put("good.png", &grey(1));
+    let boxed = |brands: &str| format!("\0\0\0\x18ftyp{brands}").into_bytes();
+    let cases: [(Vec<u8>, &str); 24] = [
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid".into(),
+            "git lfs pull",
+        ),
+        (b"{\"error\":\"rate limit exceeded\"}".into(), "JSON"),
+        (b"[1, 2]".into(), "JSON"),
+        (b"Not found".into(), "it is text"),
+        (b"\n<!DOCTYPE html><html>403".into(), "web page"),
+        (b"\xef\xbb\xbf<html>".into(), "web page"),
+        (b"<?xml version=\"1.0\"?>\n<svg xmlns=\"\">".into(), "SVG"),
+        (boxed("heic\0\0\0\0mif1heic"), "HEIC"),
+        (boxed("mif1\0\0\0\0mif1heix"), "HEIC"),
+        (boxed("avif\0\0\0\0mif1miaf"), "AVIF"),
+        (boxed("mif1\0\0\0\0avifmiaf"), "AVIF"),
+        (boxed("mp42\0\0\0\0isommp42"), "film"),
+        (boxed("qt  \0\0\0\0qt  \0\0\0\0"), "film"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n\0\0".into(), "JPEG XL"),
+        (b"\xff\x0a\x01\x02".into(), "JPEG XL"),
+        (b"8BPS\0\x01".into(), "Photoshop"),
+        (b"%PDF-1.4".into(), "PDF"),
+        (b"PK\x03\x04\0\0".into(), "zip archive"),
+        (b"\x1f\x8b\x08\0".into(), "gzip"),
+        (b"RIFF\0\0\0\0AVI LIST".into(), "film"),
+        (vec![0; 4096], "only zeros"),
+        (vec![], "empty"),
+        (b"BM and more text".into(), "it is text"),
+        (b"\x01\x02\x03\x04".into(), "it is no picture"),
+    ];
+    for (i, (bytes, _)) in cases.iter().enumerate() {
+        place.put(&format!("x{i:02}.jpg"), bytes);
+    }
+    let opened = place.open(8).unwrap();
+    assert_eq!(levels(&opened.pictures), [1]);
+    assert_eq!(opened.skipped.len(), cases.len());
+    for (one, (_, want)) in opened.skipped.iter().zip(cases) {
+        assert!(one.why.contains(want), "{one:?} should tell of {want}");
+    }
+}
