@@ -8,7 +8,12 @@
 
 pub mod buffer;
 pub mod check;
+mod counts;
 pub mod cpu;
+#[cfg(feature = "gpu")]
+pub mod gpu;
+#[cfg(not(feature = "gpu"))]
+#[path = "no_gpu.rs"]
 pub mod gpu;
 pub mod reference;
 mod store;
@@ -17,6 +22,7 @@ use std::collections::HashMap;
 
 use crate::numbers::{Error, Result};
 use crate::tape::{Op, Tape};
+pub use counts::Counts;
 pub use store::Store;
 
 /// Where programs run.

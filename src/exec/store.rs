@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use super::buffer::Buffer;
-use super::gpu::{Device, Resident};
+#[cfg(feature = "gpu")]
+use super::gpu::Device;
+use super::gpu::Resident;
 use crate::numbers::{Error, Result, Shape, Tensor};
 
 /// Tensors by name. Programs read and update them in place; a checkpoint is this, written to a file.
@@ -152,6 +154,7 @@ impl Store {
     }
 
     /// A tensor's numbers on `device`.
+    #[cfg(feature = "gpu")]
     pub(super) fn on_device(&mut self, index: usize, device: &Device) -> Result<&Resident> {
         let entry = &mut self.entries[index];
         if !entry
@@ -168,6 +171,7 @@ impl Store {
     }
 
     /// A program on a device has changed a tensor there.
+    #[cfg(feature = "gpu")]
     pub(super) fn changed_on_device(&mut self, index: usize) {
         self.entries[index].here.take();
     }

@@ -35,7 +35,6 @@ mod values;
 mod view;
 
 pub use adapters::{Candidate, choose, list, listing};
-pub use counts::Counts;
 pub use device::Device;
 pub use launch::Source;
 pub use program::Program;
