@@ -29,11 +29,20 @@ pub const WINDOW: f32 = 27.0;
 /// # Errors
 /// If `path` cannot be written.
 pub fn write_png(path: &Path, image: &RgbImage) -> Result<()> {
+    let bytes = png(image)?;
+    write_atomically(path, |w| w.write_all(&bytes))
+}
+
+/// The bytes of `image` as a PNG.
+///
+/// # Errors
+/// If it is too large for the format.
+pub fn png(image: &RgbImage) -> Result<Vec<u8>> {
     let mut bytes = Cursor::new(Vec::new());
     image
         .write_to(&mut bytes, ImageFormat::Png)
-        .map_err(|e| Error::failure(format!("cannot encode {}: {e}", path.display())))?;
-    write_atomically(path, |w| w.write_all(bytes.get_ref()))
+        .map_err(|e| Error::failure(format!("cannot encode a picture: {e}")))?;
+    Ok(bytes.into_inner())
 }
 
 #[cfg(test)]

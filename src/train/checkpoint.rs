@@ -1,14 +1,14 @@
 //! The complete state of a run in one safetensors file.
 //!
 //! Networks have PyTorch's names and layouts (`generator.0.weight`, `[out, in]`); Adam's moments are
-//! `adam.g.m.0.weight` and so on. The metadata holds `format`, `preset`, `seed` and `step`, and `plateau` where
-//! the learning rates wait for one; every random draw is a function of seed and step, so there is nothing else
-//! to save.
+//! `adam.g.m.0.weight` and so on. The metadata holds `format`, `preset`, `seed` and `step`, `plateau` where the
+//! learning rates wait for one, and `judged`, the step and the outcome of the last look at the samples; every random
+//! draw is a function of seed and step, so there is nothing else to save.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::kept::steps_in;
 use super::{Config, RunDir};
 use crate::exec::Store;
 use crate::numbers::atomic::write_atomically;
@@ -26,6 +26,8 @@ pub struct Facts {
     pub step: u64,
     /// Where the learning rates are, unless they are a function of the step.
     pub plateau: Option<Plateau>,
+    /// The step of the last look at the samples, and its outcome, of which less is better.
+    pub judged: Option<(u64, f64)>,
 }
 
 /// Writes the state of a run and then points `latest` at it; whatever happens in between, `latest` names a
@@ -34,6 +36,23 @@ pub struct Facts {
 /// # Errors
 /// If the files cannot be written.
 pub fn save(run: &RunDir, config: &Config, facts: Facts, store: &Store) -> Result<PathBuf> {
+    let name = format!("step-{:09}.safetensors", facts.step);
+    let folder = run.file("checkpoints");
+    // Somebody may have removed it; if it cannot be made, the next line says so.
+    let _ = std::fs::create_dir_all(&folder);
+    let path = folder.join(&name);
+    write(&path, config, facts, store)?;
+    write_atomically(&folder.join("latest"), |w| {
+        w.write_all(format!("{name}\n").as_bytes())
+    })?;
+    Ok(path)
+}
+
+/// Writes the state of a run to `path`.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write(path: &Path, config: &Config, facts: Facts, store: &Store) -> Result<()> {
     let mut metadata = BTreeMap::new();
     let mut add = |key: &str, value: String| metadata.insert(key.to_owned(), value);
     add("format", FORMAT.to_owned());
@@ -43,38 +62,34 @@ pub fn save(run: &RunDir, config: &Config, facts: Facts, store: &Store) -> Resul
     if let Some(plateau) = facts.plateau {
         add("plateau", plateau.state());
     }
-    let name = format!("step-{:09}.safetensors", facts.step);
-    let path = run.file("checkpoints").join(&name);
-    tensor_file::write(&path, &store.views()?, &metadata)?;
-    write_atomically(&run.file("checkpoints/latest"), |w| {
-        w.write_all(format!("{name}\n").as_bytes())
-    })?;
-    Ok(path)
+    if let Some((step, outcome)) = facts.judged {
+        add("judged", format!("{step} {outcome}"));
+    }
+    tensor_file::write(path, &store.views()?, &metadata)
 }
 
-/// The newest checkpoint: the one that `latest` names, or if that is missing the one with the highest step.
-///
-/// # Errors
-/// If the run has no checkpoint yet.
-pub fn newest(run: &RunDir) -> Result<PathBuf> {
-    let folder = run.file("checkpoints");
-    if let Ok(name) = fs::read_to_string(folder.join("latest")) {
-        let path = folder.join(name.trim());
-        if path.is_file() {
-            return Ok(path);
-        }
-    }
-    let entries = fs::read_dir(&folder).into_iter().flatten();
-    let files = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    files
-        .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
-        .max()
-        .ok_or_else(|| {
-            Error::failure(format!(
-                "{} has no checkpoint to go on from; start the run again in another --out",
-                run.path().display()
-            ))
-        })
+/// What the last look at the samples had found when the checkpoint `path` was written: a number of which less is
+/// better. None if it does not say.
+pub fn judgement(path: &Path) -> Option<f64> {
+    let metadata = tensor_file::read_metadata(path).ok()?;
+    judged(&metadata).map(|(_, outcome)| outcome)
+}
+
+fn judged(metadata: &BTreeMap<String, String>) -> Option<(u64, f64)> {
+    let (step, outcome) = metadata.get("judged")?.split_once(' ')?;
+    let outcome: f64 = outcome.parse().ok()?;
+    (!outcome.is_nan()).then_some(())?;
+    Some((step.parse().ok()?, outcome))
+}
+
+/// What to do about the checkpoint `path`, which cannot be used: `; go on from ...`.
+fn advice(path: &Path) -> String {
+    let all = steps_in(path.parent().unwrap_or(Path::new(".")), "safetensors");
+    let before = all.iter().rev().skip_while(|(_, p)| p != path).nth(1);
+    let other = before.or_else(|| all.iter().rev().find(|(_, p)| p != path));
+    other.map_or(String::new(), |(step, _)| {
+        format!("; --checkpoint {step} takes an earlier one")
+    })
 }
 
 /// Reads `path` into `store`, which already holds a tensor of the right shape under every expected name.
@@ -83,24 +98,25 @@ pub fn newest(run: &RunDir) -> Result<PathBuf> {
 /// # Errors
 /// If the file is damaged, comes from another program, another run, or another architecture.
 pub fn load(path: &Path, config: &Config, store: &mut Store) -> Result<Facts> {
-    let file = TensorFile::read(path)?;
+    let file =
+        TensorFile::read(path).map_err(|e| Error::failure(format!("{e}{}", advice(path))))?;
     let refuse = |why: String| Error::failure(format!("{} {why}", path.display()));
     match file.metadata.get("format").map(String::as_str) {
         Some(FORMAT) => {}
         Some(other) => {
             return Err(refuse(format!(
-                "has the format {other}, not {FORMAT}; use the version that wrote it"
+                "has the format {other}, not {FORMAT}; use the version of this program that wrote it"
             )));
         }
         None => {
-            return Err(refuse(
-                "was not written by this program; use a checkpoint of a run".into(),
-            ));
+            return Err(refuse(format!(
+                "was not written by this program{}",
+                advice(path)
+            )));
         }
     }
     let step = file.metadata.get("step").and_then(|s| s.parse().ok());
-    let step =
-        step.ok_or_else(|| refuse("does not say its step; use another checkpoint".into()))?;
+    let step = step.ok_or_else(|| refuse(format!("does not say its step{}", advice(path))))?;
     let plateau = |patience| {
         let state = file.metadata.get("plateau")?;
         Plateau::restore(patience, state)
@@ -108,19 +124,24 @@ pub fn load(path: &Path, config: &Config, store: &mut Store) -> Result<Facts> {
     let plateau = match config.plateau_patience {
         None => None,
         Some(patience) => Some(plateau(patience).ok_or_else(|| {
-            refuse("does not say how far its learning rates are; use another checkpoint".into())
+            refuse(format!(
+                "does not say how far its learning rates are{}",
+                advice(path)
+            ))
         })?),
     };
     if file.metadata.get("seed") != Some(&config.seed.to_string()) {
         return Err(refuse(format!(
-            "belongs to a run with another seed than {}; use the config.toml it was trained with",
+            "belongs to a run with another seed than {}; name a checkpoint of this run, or put back the config.toml \
+             that it was trained with",
             config.seed
         )));
     }
     let expected: BTreeSet<String> = store.names().map(String::from).collect();
     if let Some(name) = expected.iter().find(|n| !file.tensors.contains_key(*n)) {
         return Err(refuse(format!(
-            "is of another architecture: it lacks {name}; use the config.toml it was trained with"
+            "is of another architecture: it lacks {name}; name a checkpoint of this run, or put back the config.toml \
+             that it was trained with"
         )));
     }
     if let Some(name) = file.tensors.keys().find(|n| !expected.contains(*n)) {
@@ -141,5 +162,9 @@ pub fn load(path: &Path, config: &Config, store: &mut Store) -> Result<Facts> {
     for (name, tensor) in &file.tensors {
         store.insert(name, tensor);
     }
-    Ok(Facts { step, plateau })
+    Ok(Facts {
+        step,
+        plateau,
+        judged: judged(&file.metadata),
+    })
 }

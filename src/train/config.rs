@@ -20,7 +20,8 @@ pub struct Config {
     /// How a GPU stores activations: `f32` or `f16`, see [`Precision`].
     #[serde(default = "single", skip_serializing_if = "is_single")]
     pub precision: String,
-    /// Keys every random draw.
+    /// Keys every random draw. TOML's numbers end at 2^63; greater ones are written as text.
+    #[serde(with = "seed")]
     pub seed: u64,
     /// Training stops after this many steps.
     pub steps: u64,
@@ -58,6 +59,13 @@ pub struct Config {
     pub average: f64,
     /// Steps between checkpoints.
     pub checkpoint_every: u64,
+    /// Checkpoints that are kept: this many of the newest, the best, and the first of every [`Config::keep_every`]
+    /// steps; 0, as in files of earlier versions, for all.
+    #[serde(default)]
+    pub keep: u64,
+    /// See [`Config::keep`].
+    #[serde(default)]
+    pub keep_every: u64,
     /// Steps between looks at the samples: a picture and a judgement.
     pub sample_every: u64,
     /// The learning rates fall to a tenth after this many looks without a better one, as [`Plateau`] says,
@@ -74,6 +82,37 @@ pub struct Config {
 /// The precision of runs that do not name one.
 pub(super) fn single() -> String {
     Precision::Single.name().into()
+}
+
+/// How a seed is written, and read.
+mod seed {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(seed: &u64, to: S) -> Result<S::Ok, S::Error> {
+        match i64::try_from(*seed) {
+            Ok(seed) => to.serialize_i64(seed),
+            Err(_) => to.serialize_str(&seed.to_string()),
+        }
+    }
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Number(u64),
+        Text(String),
+    }
+
+    pub fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<u64, D::Error> {
+        match Written::deserialize(from) {
+            Ok(Written::Number(seed)) => Ok(seed),
+            Ok(Written::Text(text)) if text.parse::<u64>().is_ok() => {
+                text.parse().map_err(D::Error::custom)
+            }
+            _ => Err(D::Error::custom(
+                "seed must be a whole number from 0 to 18446744073709551615",
+            )),
+        }
+    }
 }
 
 fn is_single(precision: &str) -> bool {
@@ -119,6 +158,10 @@ impl Config {
         whole("kernel-dim", u64::from(self.kernel_dim), 16)?;
         whole("checkpoint-every", self.checkpoint_every, 1_000_000_000)?;
         whole("sample-every", self.sample_every, 1_000_000_000)?;
+        if self.keep > 0 {
+            whole("keep", self.keep, 1_000_000_000)?;
+            whole("keep-every", self.keep_every, 1_000_000_000)?;
+        }
         if let Some(patience) = self.plateau_patience {
             whole("patience", u64::from(patience), 1_000_000)?;
         }
@@ -207,6 +250,35 @@ impl Config {
             "there is no --backend {}; use cpu, gpu or reference",
             self.backend
         ))
+    }
+
+    /// The first value in which `other` differs, as `[flag, the value here, the value there]`.
+    pub fn first_difference(&self, other: &Self) -> Option<[String; 3]> {
+        let flat = |config: &Self| {
+            let mut table = toml::Table::try_from(config).unwrap_or_default();
+            if let Some(toml::Value::Table(pictures)) = table.remove("pictures") {
+                table.extend(pictures);
+            }
+            table
+        };
+        let (own, others) = (flat(self), flat(other));
+        let keys = own.keys().chain(others.keys());
+        let text = |value: Option<&toml::Value>| match value {
+            None => "none".into(),
+            Some(toml::Value::String(text)) => text.clone(),
+            Some(value) => value.to_string(),
+        };
+        for key in keys {
+            let (own, other) = (own.get(key), others.get(key));
+            if own != other {
+                let flag = match key.as_str() {
+                    "plateau_patience" => "patience".into(),
+                    key => key.replace('_', "-"),
+                };
+                return Some([flag, text(own), text(other)]);
+            }
+        }
+        None
     }
 
     /// The text of `config.toml`.

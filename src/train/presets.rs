@@ -105,6 +105,8 @@ fn mixture() -> Config {
         ball: 0.3,
         average: 0.9995,
         checkpoint_every: 20_000,
+        keep: 3,
+        keep_every: 20_000,
         sample_every: 2_500,
         plateau_patience: None,
         pictures: None,
@@ -131,6 +133,7 @@ fn mixture_paper() -> Config {
         lr_final: 0.01,
         average: 0.0,
         checkpoint_every: 100_000,
+        keep_every: 100_000,
         sample_every: 12_500,
         ..mixture()
     }
@@ -168,6 +171,8 @@ fn paper_pictures(name: &str, side: usize, z_dim: usize, crop: Crop) -> Config {
         ball: 0.0,
         average: 0.0,
         checkpoint_every: 1_000,
+        keep: 3,
+        keep_every: 100_000,
         sample_every: 1_000,
         plateau_patience: Some(20),
         pictures: Some(PictureConfig {
@@ -223,6 +228,7 @@ fn shapes() -> Config {
         potential_scale: 10.0,
         average: 0.99,
         checkpoint_every: 1_000,
+        keep_every: 1_000,
         sample_every: 250,
         plateau_patience: None,
         ..config

@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::machine::Machine;
 use super::model::{Model, Sampler, Source};
-use super::{Config, RunDir, checkpoint};
+use super::{Config, checkpoint};
 use crate::exec::{Backend, Store};
 use crate::numbers::Result;
 
-/// The newest state of a run.
+/// A state of a run.
 pub struct Trained {
     config: Config,
     backend: Backend,
@@ -19,22 +18,18 @@ pub struct Trained {
 }
 
 impl Trained {
-    /// Opens the run in `path`, to compute where `machine` says.
+    /// Opens the state in the file `checkpoint` of the run that `config` describes, to compute on `backend`.
     ///
     /// # Errors
-    /// If it is not a run, has no checkpoint, or its checkpoint is damaged.
-    pub fn open(path: &Path, machine: &Machine) -> Result<Self> {
-        let (run, mut config) = RunDir::open(path)?;
-        machine.apply(&mut config)?;
-        let backend = machine.backend(&config)?;
-        let mut store = Model::new(&config).initial_store(&config)?;
-        let checkpoint = checkpoint::newest(&run)?;
-        let step = checkpoint::load(&checkpoint, &config, &mut store)?.step;
-        let sampler = Sampler::new(&config, &backend, &store)?;
+    /// If the file is damaged or of another run.
+    pub fn open(config: &Config, backend: Backend, checkpoint: &Path) -> Result<Self> {
+        let mut store = Model::new(config).initial_store(config)?;
+        let step = checkpoint::load(checkpoint, config, &mut store)?.step;
+        let sampler = Sampler::new(config, &backend, &store)?;
         Ok(Self {
-            config,
+            config: config.clone(),
             backend,
-            checkpoint,
+            checkpoint: checkpoint.to_owned(),
             step,
             store,
             sampler,

@@ -1,28 +1,35 @@
 //! Training, on one screen: draw a minibatch, run the recorded step, now and then log, look, save.
+//!
+//! A look or a line of the log that fails is tried again at the next one, and a checkpoint a minute later; whatever else
+//! ends a training, `saving.rs` saves it first.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Instant;
 
-use super::checkpoint::Facts;
+use super::log::{Log, Metrics};
 use super::model::{Model, Sampler};
-use super::progress::{Progress, Status};
-use super::run_dir::Metrics;
-use super::subject::{self, End, Subject};
+use super::saving::Saved;
+use super::subject::{self, End, Finished, Subject};
+use super::watch::{Status, Watch};
 use super::{Config, RunDir, checkpoint};
 use crate::exec::{Backend, Program, Store};
-use crate::numbers::{Error, Result, rng};
+use crate::numbers::{Result, rng};
 use crate::optim::schedule::{Plateau, exponential};
 
 /// A run in progress.
 pub struct Trainer {
-    config: Config,
+    pub(super) config: Config,
     model: Model,
-    store: Store,
+    pub(super) store: Store,
     program: Program,
     gauge: Program,
     sampler: Sampler,
     subject: Box<dyn Subject>,
-    step: u64,
-    plateau: Option<Plateau>,
+    pub(super) step: u64,
+    pub(super) plateau: Option<Plateau>,
+    /// The step of the last look and its outcome.
+    pub(super) judged: Option<(u64, f64)>,
+    pub(super) saved: Saved,
     z: Vec<f32>,
     y: Vec<f32>,
     ball: Vec<f32>,
@@ -31,7 +38,9 @@ pub struct Trainer {
     losses: Vec<f32>,
     sums: Sums,
     /// The mean losses in the last line of `metrics.csv`.
-    logged: [f64; 2],
+    logged: Option<[f64; 2]>,
+    /// When the steps began that this trainer does, and with which.
+    begun: (Instant, u64),
 }
 
 /// Sums of the losses since the last line of `metrics.csv`.
@@ -69,13 +78,16 @@ impl Trainer {
             subject,
             step: 0,
             plateau: config.plateau_patience.map(Plateau::new),
+            judged: None,
+            saved: Saved::default(),
             z: vec![0.0; config.batch_size * config.z_dim],
             y: vec![0.0; config.batch_size * point],
             ball: vec![0.0; config.batch_size * point],
             last_rates: [0.0; 2],
             losses: Vec::with_capacity(2),
             sums: Sums::default(),
-            logged: [f64::NAN; 2],
+            logged: None,
+            begun: (Instant::now(), 0),
             config: config.clone(),
             model,
             store,
@@ -88,18 +100,14 @@ impl Trainer {
     /// If it cannot be read or does not fit the configuration, or a device has failed.
     pub fn load(&mut self, path: &Path) -> Result<()> {
         let facts = checkpoint::load(path, &self.config, &mut self.store)?;
-        (self.step, self.plateau) = (facts.step, facts.plateau);
+        (self.step, self.plateau, self.judged) = (facts.step, facts.plateau, facts.judged);
+        self.saved.step = Some(self.step);
         self.subject.look(&mut self.sampler.with(&mut self.store))
     }
 
     /// Steps done.
     pub fn step(&self) -> u64 {
         self.step
-    }
-
-    /// The first line of the run's `metrics.csv`.
-    pub fn metrics_head(&self) -> String {
-        Metrics::head(self.subject.columns())
     }
 
     /// The kernel's width at the current step.
@@ -136,8 +144,10 @@ impl Trainer {
         self.program.write("epsilon", &[self.epsilon() as f32]);
         self.model.adam_g.write(&mut self.program, step + 1, lr_g);
         self.model.adam_d.write(&mut self.program, step + 1, lr_d);
+        self.saved.is_torn = true;
         self.program.run(&mut self.store)?;
         self.step += 1;
+        self.saved.is_torn = false;
         self.collect(false)
     }
 
@@ -152,97 +162,95 @@ impl Trainer {
         Ok(())
     }
 
-    /// Trains until the last step, or until `stop` says so after a step; the run directory then holds a
-    /// checkpoint of the step that was reached.
+    /// Trains until the last step, or until `watch` says so after a step; the run directory then holds a checkpoint of
+    /// the step that was reached.
     ///
     /// # Errors
-    /// If a file cannot be written, a device fails, or the numbers stop being finite (the last checkpoint stays).
-    pub fn run(
-        &mut self,
-        run: &RunDir,
-        progress: &mut Progress,
-        stop: &mut dyn FnMut() -> bool,
-    ) -> Result<()> {
-        let log_every = self.config.log_every();
+    /// If the training cannot go on, or its last checkpoint cannot be written; what can be saved has been, and the
+    /// sentence says where it is.
+    pub fn run(&mut self, run: &RunDir, watch: &mut dyn Watch) -> Result<()> {
+        self.saved_whatever_happens(run, |trainer| trainer.steps(run, watch))
+    }
+
+    fn steps(&mut self, run: &RunDir, watch: &mut dyn Watch) -> Result<()> {
+        let head = Metrics::head(self.subject.columns());
+        let mut log = Log::rewind(run, head, self.step)?;
         if self.step == 0 {
-            run.rewind_metrics(&self.metrics_head(), 0)?;
-            self.look(run)?;
+            self.look(run, watch)?;
             self.save(run)?;
         }
-        let mut saved = self.step;
-        while self.step < self.config.steps {
+        self.begun = (Instant::now(), self.step);
+        watch.begin(self.step);
+        let c = self.config.clone();
+        while self.step < c.steps {
             self.advance()?;
-            if self.step.is_multiple_of(self.config.sample_every) {
-                self.look(run)?;
+            if self.step.is_multiple_of(c.sample_every) {
+                self.look(run, watch)?;
             }
-            if self.step.is_multiple_of(log_every) {
-                self.log(run, progress)?;
-            } else if progress.is_due() {
-                self.show(self.sums.losses().unwrap_or(self.logged), progress);
+            if self.step.is_multiple_of(c.log_every()) {
+                self.log(run, &mut log, watch)?;
             }
-            if self.step.is_multiple_of(self.config.checkpoint_every) {
-                self.save(run)?;
-                saved = self.step;
+            if watch.is_due() {
+                self.show(watch);
             }
-            if stop() {
+            if self.is_time_to_save() {
+                self.save_or_warn(run, watch)?;
+            }
+            if watch.is_asked_to_stop() {
                 break;
             }
         }
-        if saved != self.step {
-            self.save(run)?;
+        Ok(())
+    }
+
+    /// Judges and draws the samples of the same latents, and lets the schedule know. Only numbers that have become
+    /// infinite end the training; anything else that fails here is tried again at the next look.
+    fn look(&mut self, run: &RunDir, watch: &mut dyn Watch) -> Result<()> {
+        self.check_finite(run)?;
+        let looked = self
+            .subject
+            .look(&mut self.sampler.with(&mut self.store))
+            .and_then(|()| {
+                self.judged = Some((self.step, self.subject.tracked()));
+                if let Some(plateau) = &mut self.plateau {
+                    plateau.look(self.subject.tracked());
+                }
+                let path = run.sample_picture(self.step);
+                self.subject.draw_look(self.step, &path)
+            });
+        if let Err(e) = looked {
+            watch.warn(&format!(
+                "no look at the samples of step {}: {e}",
+                self.step
+            ));
         }
         Ok(())
     }
 
-    /// Writes a checkpoint, unless there is nothing worth keeping.
-    fn save(&self, run: &RunDir) -> Result<()> {
-        self.check_finite(run)?;
-        let facts = Facts {
-            step: self.step,
-            plateau: self.plateau,
-        };
-        checkpoint::save(run, &self.config, facts, &self.store)?;
-        Ok(())
-    }
-
-    /// Stops a run whose numbers have become infinite or undefined: every later step would be wasted.
-    fn check_finite(&self, run: &RunDir) -> Result<()> {
-        if self.store.is_finite()? {
-            return Ok(());
+    /// Writes a line of `metrics.csv`. As with looks, only numbers that have become infinite end the training.
+    fn log(&mut self, run: &RunDir, log: &mut Log, watch: &mut dyn Watch) -> Result<()> {
+        let written = self.metrics().and_then(|line| log.add(&line));
+        if let Err(e) = written {
+            watch.warn(&format!("no line in metrics.csv for now: {e}"));
         }
-        Err(Error::failure(format!(
-            "training diverged before step {}: a weight is infinite or undefined; start again with a lower \
-             --lr-d or --lr-g ({} is the last good state)",
-            self.step,
-            checkpoint::newest(run)?.display()
-        )))
-    }
-
-    /// Judges and draws the samples of the same latents, and lets the schedule know.
-    fn look(&mut self, run: &RunDir) -> Result<()> {
-        self.check_finite(run)?;
-        self.subject.look(&mut self.sampler.with(&mut self.store))?;
-        if let Some(plateau) = &mut self.plateau {
-            plateau.look(self.subject.tracked());
+        // A weight that is no number makes losses that are none: as long as they are, spare looking at every weight.
+        match self.logged {
+            Some([d, g]) if !(d + g).is_finite() => self.check_finite(run),
+            _ => Ok(()),
         }
-        let path = run.sample_picture(self.step);
-        self.subject.draw_look(self.step, &path)
     }
 
-    /// Writes a line of `metrics.csv` and shows it.
-    fn log(&mut self, run: &RunDir, progress: &mut Progress) -> Result<()> {
+    /// What a line of `metrics.csv` says.
+    fn metrics(&mut self) -> Result<Metrics> {
         self.collect(true)?;
         let sums = std::mem::take(&mut self.sums);
-        self.logged = sums.losses().unwrap_or(self.logged);
-        let [loss_d, loss_g] = self.logged;
-        // A weight that is no number makes losses that are none: as long as they are, spare looking at every weight.
-        if !(loss_d + loss_g).is_finite() {
-            self.check_finite(run)?;
-        }
+        self.logged = sums.losses().or(self.logged);
+        let [loss_d, loss_g] = self.logged.unwrap_or([f64::NAN; 2]);
         let [phi_real, phi_generated, energy, spread] = self.measure()?;
         let d_error = (2.0 * loss_d).sqrt() / f64::from(spread);
         let [lr_g, lr_d] = self.last_rates;
-        run.log(&Metrics {
+        let (time, first) = self.begun;
+        Ok(Metrics {
             step: self.step,
             loss_d,
             loss_g,
@@ -253,18 +261,15 @@ impl Trainer {
             lr_d,
             lr_g,
             look: self.subject.cells(d_error),
-            steps_per_s: progress.rate(self.step),
-        })?;
-        self.show([loss_d, loss_g], progress);
-        Ok(())
+            steps_per_s: (self.step - first) as f64 / time.elapsed().as_secs_f64().max(1e-9),
+        })
     }
 
     /// Shows where the run is.
-    fn show(&self, [loss_d, loss_g]: [f64; 2], progress: &mut Progress) {
-        progress.show(Status {
+    fn show(&self, watch: &mut dyn Watch) {
+        watch.show(&Status {
             step: self.step,
-            loss_d,
-            loss_g,
+            losses: self.sums.losses().or(self.logged),
             look: self.subject.status(),
         });
     }
@@ -291,11 +296,11 @@ impl Trainer {
         ])
     }
 
-    /// Writes everything that a finished run shows; returns the judgement in words and the files.
+    /// Writes everything that a finished run shows.
     ///
     /// # Errors
-    /// If a file cannot be written, or a device has failed.
-    pub fn finish(&mut self, run: &RunDir, backend: &Backend) -> Result<(String, Vec<PathBuf>)> {
+    /// If a device has failed.
+    pub fn finish(&mut self, run: &RunDir, backend: &Backend) -> Result<Finished> {
         let epsilon = self.epsilon();
         self.subject.finish(End {
             run,

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::mixture_figures::{field_picture, particle_frames};
-use super::{End, Form, Report, Subject, training_frames};
+use super::{End, Finished, Form, Out, Report, Subject, training_frames};
 use crate::coulomb::Plummer;
 use crate::data::{Mixture, mixture};
 use crate::figures::{self, WINDOW, animation, density, scatter};
 use crate::metrics::ModeReport;
-use crate::numbers::{Error, Result, Tensor, npy, rng};
+use crate::numbers::folder::Filling;
+use crate::numbers::{Result, Tensor, npy, rng};
 use crate::train::model::Source;
 
 /// Samples that are written and judged at the end of a run.
@@ -88,32 +89,39 @@ impl Subject for MixtureSubject {
         self.modes.as_ref().map_or(f64::INFINITY, missing)
     }
 
-    fn finish(&mut self, mut end: End) -> Result<(String, Vec<PathBuf>)> {
+    fn finish(&mut self, mut end: End) -> Result<Finished> {
         let samples = end.source.draw(self.seed, SAMPLES)?;
         let generated = points(&samples);
         let real = &self.data.points()[..SAMPLES];
-        let mut files = vec![];
-        let mut add = |name: &str| {
-            files.push(end.run.file(name));
-            end.run.file(name)
+        let mut finished = Finished {
+            report: modes(&samples).to_string(),
+            ..Finished::default()
         };
-        npy::write(&add("samples.npy"), &samples)?;
+        let mut add =
+            |name, write: &dyn Fn(&Path) -> Result<()>| finished.add(end.run, name, write);
+        add("samples.npy", &|path| npy::write(path, &samples));
         let titles = ["real", "generated"];
-        let picture = scatter::scatter(real, generated, WINDOW, titles);
-        figures::write_png(&add("scatter.png"), &picture)?;
-        let picture = density::density(real, generated, WINDOW, titles);
-        figures::write_png(&add("density.png"), &picture)?;
+        add("scatter.png", &|path| {
+            figures::write_png(path, &scatter::scatter(real, generated, WINDOW, titles))
+        });
+        add("density.png", &|path| {
+            figures::write_png(path, &density::density(real, generated, WINDOW, titles))
+        });
         let plummer = Plummer {
             d: end.config.kernel_dim,
             epsilon: end.epsilon,
         };
-        let picture = field_picture(end.backend, plummer, real, generated)?;
-        figures::write_png(&add("field.png"), &picture)?;
-        let frames = training_frames(end.run, end.step, TRAINING_FRAMES)?;
-        animation::write_gif(&add("training.gif"), &frames, 120)?;
-        let frames = particle_frames(self.seed, end.backend, real)?;
-        animation::write_gif(&add("particles.gif"), &frames, 120)?;
-        Ok((modes(&samples).to_string(), files))
+        add("field.png", &|path| {
+            figures::write_png(path, &field_picture(end.backend, plummer, real, generated)?)
+        });
+        add("training.gif", &|path| {
+            let frames = training_frames(end.run, end.step, TRAINING_FRAMES);
+            animation::write_gif(path, &frames, 120)
+        });
+        add("particles.gif", &|path| {
+            animation::write_gif(path, &particle_frames(self.seed, end.backend, real)?, 120)
+        });
+        Ok(finished)
     }
 
     fn judge(&mut self, samples: &Tensor) -> Result<Report> {
@@ -128,32 +136,27 @@ impl MixtureSubject {
     }
 }
 
-/// Writes `samples` and a scatter plot of them beside real points of the run with `seed`.
-pub fn write_samples(seed: u64, samples: &Tensor, form: Form, out: &Path) -> Result<Vec<PathBuf>> {
-    let write_png = |path: &Path| {
+/// Writes `samples`, a scatter plot of them beside real points of the run with `seed`, or both.
+pub fn write_samples(seed: u64, samples: &Tensor, out: &Out) -> Result<Vec<PathBuf>> {
+    let plot = || {
         let data = Mixture::new(seed);
         let generated = points(samples);
         let real = &data.points()[..generated.len().min(data.points().len())];
-        let picture = scatter::scatter(real, generated, WINDOW, ["real", "generated"]);
-        figures::write_png(path, &picture)
+        scatter::scatter(real, generated, WINDOW, ["real", "generated"])
     };
-    match form {
-        Form::Array => {
-            npy::write(out, samples)?;
-            Ok(vec![out.to_owned()])
-        }
-        Form::Picture => {
-            write_png(out)?;
-            Ok(vec![out.to_owned()])
-        }
+    match out.form {
+        Form::Array => npy::write(&out.path, samples)?,
+        Form::Picture => figures::write_png(&out.path, &plot())?,
         Form::Folder => {
-            std::fs::create_dir_all(out).map_err(|e| Error::io("create", out, &e))?;
-            let (array, picture) = (out.join("samples.npy"), out.join("samples.png"));
-            npy::write(&array, samples)?;
-            write_png(&picture)?;
-            Ok(vec![array, picture])
+            let mut filling = Filling::new(&out.path)?;
+            filling.add("samples.npy", &npy::bytes(samples))?;
+            filling.add("samples.png", &figures::png(&plot())?)?;
+            filling.finish()?;
+            let names = ["samples.npy", "samples.png"];
+            return Ok(names.map(|name| out.path.join(name)).into());
         }
     }
+    Ok(vec![out.path.clone()])
 }
 
 fn points(samples: &Tensor) -> &[[f32; 2]] {

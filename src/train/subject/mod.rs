@@ -6,7 +6,9 @@
 pub mod interpolation;
 mod mixture;
 mod mixture_figures;
+mod out;
 mod picture_files;
+mod picture_set;
 mod pictures;
 
 use std::fmt;
@@ -15,11 +17,13 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::model::Source;
+use super::watch::Hear;
 use super::{Config, RunDir};
 use crate::exec::Backend;
 use crate::metrics::ModeReport;
 use crate::numbers::{Error, Result, Shape, Tensor};
 use mixture::MixtureSubject;
+pub use out::{Form, Out};
 pub use pictures::PictureReport;
 use pictures::PictureSubject;
 
@@ -64,11 +68,11 @@ pub trait Subject: Send {
     /// The last look in one number, of which less is better: what a schedule watches for a plateau.
     fn tracked(&self) -> f64;
 
-    /// Writes everything that a finished run shows; returns the judgement in words and the files.
+    /// Writes everything that a finished run shows.
     ///
     /// # Errors
-    /// If a file cannot be written.
-    fn finish(&mut self, end: End) -> Result<(String, Vec<PathBuf>)>;
+    /// If the samples cannot be drawn.
+    fn finish(&mut self, end: End) -> Result<Finished>;
 
     /// How well `samples`, `[N, point...]`, match the data.
     ///
@@ -93,6 +97,28 @@ pub struct End<'a> {
     pub source: Source<'a>,
 }
 
+/// What a finished run shows.
+#[derive(Debug, Default)]
+pub struct Finished {
+    /// The judgement in words.
+    pub report: String,
+    /// The files that show it.
+    pub files: Vec<PathBuf>,
+    /// Why others could not be written. The training is complete without them.
+    pub failed: Vec<Error>,
+}
+
+impl Finished {
+    /// Writes the file `name` of `run`, or notes why not.
+    fn add(&mut self, run: &RunDir, name: &str, write: impl FnOnce(&Path) -> Result<()>) {
+        let path = run.file(name);
+        match write(&path) {
+            Ok(()) => self.files.push(path),
+            Err(e) => self.failed.push(e),
+        }
+    }
+}
+
 /// How well samples match the data: [`fmt::Display`] for people, [`Serialize`] for programs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
@@ -113,18 +139,30 @@ impl fmt::Display for Report {
 }
 
 /// The subject of the run that `config` describes, with its data. A new run's data set is noted in `config`; a
-/// run that goes on must find the one it knows. `say` hears what a waiting person should know.
+/// run that goes on must find the one it knows.
 ///
 /// # Errors
 /// If the data cannot be read, or are others than the run's.
 pub fn open(
     config: &mut Config,
     backend: &Backend,
-    say: &mut dyn FnMut(&str),
+    hear: &mut dyn Hear,
 ) -> Result<Box<dyn Subject>> {
     match config.pictures {
         None => Ok(Box::new(MixtureSubject::new(config.seed))),
-        Some(_) => Ok(Box::new(PictureSubject::open(config, backend, say)?)),
+        Some(_) => Ok(Box::new(PictureSubject::open(config, backend, hear)?)),
+    }
+}
+
+/// Whether the data of the run that `config` describes have been named, where that is needed: before anything else is
+/// done.
+///
+/// # Errors
+/// If they have not.
+pub fn check_data(config: &Config) -> Result<()> {
+    match &config.pictures {
+        None => Ok(()),
+        Some(pictures) => picture_set::check_named(pictures, &config.preset),
     }
 }
 
@@ -174,19 +212,19 @@ pub fn check_memory(config: &Config, count: usize) -> Result<()> {
     Ok(())
 }
 
-/// What files of samples can be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// A `.npy` file.
-    Array,
-    /// A `.png` file.
-    Picture,
-    /// A folder: of points, with both; of pictures, with one file for each and a sheet of them.
-    Folder,
+/// Whether `count` samples of the run that `config` describes can be drawn and written in this form: before they are.
+///
+/// # Errors
+/// If they are too many; the sentence says how many are not.
+pub fn check_count(config: &Config, count: usize, form: Form) -> Result<()> {
+    check_memory(config, count)?;
+    match config.pictures {
+        None => Ok(()),
+        Some(_) => picture_files::check_count(count, form),
+    }
 }
 
-/// Writes `samples` of the run that `config` describes to `out` in the given form, pictures in rows of `columns`;
-/// returns the files.
+/// Writes `samples` of the run that `config` describes to `out`, pictures in rows of `columns`; returns the files.
 ///
 /// # Errors
 /// If a file cannot be written.
@@ -194,34 +232,24 @@ pub fn write_samples(
     config: &Config,
     samples: &Tensor,
     columns: usize,
-    form: Form,
-    out: &Path,
+    out: &Out,
 ) -> Result<Vec<PathBuf>> {
     match config.pictures {
-        None => mixture::write_samples(config.seed, samples, form, out),
-        Some(_) => picture_files::write_samples(samples, columns, form, out),
+        None => mixture::write_samples(config.seed, samples, out),
+        Some(_) => picture_files::write_samples(samples, columns, out),
     }
 }
 
-/// The pictures of the run as frames: all of them, or at most `most` evenly chosen ones with the last.
-fn training_frames(run: &RunDir, step: u64, most: usize) -> Result<Vec<image::RgbImage>> {
+/// The pictures of the run as frames: all of them, or at most `most` evenly chosen ones with the last. Those that
+/// somebody has damaged, or replaced by ones of another size, are left out.
+fn training_frames(run: &RunDir, step: u64, most: usize) -> Vec<image::RgbImage> {
     let pictures = run.sample_pictures(step);
-    let open = |path: &PathBuf| {
-        let image = image::open(path);
-        let image = image.map_err(|e| {
-            Error::failure(format!(
-                "cannot read {}: {e}; delete it and resume the run",
-                path.display()
-            ))
-        });
-        image.map(|image| image.into_rgb8())
-    };
     let stride = pictures.len().div_ceil(most).max(1);
-    pictures
-        .iter()
-        .rev()
-        .step_by(stride)
-        .rev()
-        .map(open)
-        .collect()
+    let chosen = pictures.iter().rev().step_by(stride).rev();
+    let open = |path: &PathBuf| image::open(path).ok().map(image::DynamicImage::into_rgb8);
+    let mut frames: Vec<image::RgbImage> = chosen.filter_map(open).collect();
+    if let Some(size) = frames.last().map(image::RgbImage::dimensions) {
+        frames.retain(|frame| frame.dimensions() == size);
+    }
+    frames
 }

@@ -1,7 +1,7 @@
 //! A set of pictures as the subject of a run.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,16 +9,16 @@ use image::RgbImage;
 use serde::Serialize;
 
 use super::picture_files::training_animation;
-use super::{End, Report, Subject, interpolation};
-use crate::data::{self, Loader, Pictures, shapes};
+use super::picture_set::{self, spread};
+use super::{End, Finished, Report, Subject, interpolation};
+use crate::data::{Loader, Pictures};
 use crate::exec::Backend;
 use crate::figures::{self, grid};
 use crate::metrics::{Frechet, PictureJudge, ShapesReport};
-use crate::numbers::hash::Fnv1a;
 use crate::numbers::{Error, Result, Tensor, npy, rng};
 use crate::train::Config;
 use crate::train::model::Source;
-use crate::train::picture_config::PictureConfig;
+use crate::train::watch::Hear;
 
 /// Pictures on a sheet of samples, and along its rows.
 pub const SHEET: usize = 64;
@@ -36,15 +36,6 @@ const WRITTEN: usize = 256;
 /// Walks between latents at the end of a run, and pictures along each.
 const WALKS: usize = 8;
 const WALK_STEPS: usize = 10;
-
-/// Pictures behind a data set's fingerprint.
-const FINGERPRINTED: usize = 64;
-
-/// Skipped files that are named.
-const NAMED: usize = 5;
-
-/// How often a waiting person hears how far decoding is.
-const SAY_EVERY: Duration = Duration::from_secs(5);
 
 /// The pictures, and what the last look saw.
 pub struct PictureSubject {
@@ -68,23 +59,12 @@ impl PictureSubject {
     ///
     /// # Errors
     /// If there are none, or others than the run has begun with.
-    pub fn open(config: &mut Config, backend: &Backend, say: &mut dyn FnMut(&str)) -> Result<Self> {
+    pub fn open(config: &mut Config, backend: &Backend, hear: &mut dyn Hear) -> Result<Self> {
         let (seed, batch_size) = (config.seed, config.batch_size);
         let Some(c) = &mut config.pictures else {
             return Err(Error::usage("this run is not about pictures"));
         };
-        let pictures = match &c.data {
-            None => shapes::pictures(seed, c.side, c.count),
-            Some(path) if path.as_os_str().is_empty() => {
-                return Err(Error::usage(format!(
-                    "--preset {} learns from pictures: say where they are with --data PATH, or try \
-                     --preset shapes, which needs none",
-                    config.preset
-                )));
-            }
-            Some(path) => decode(path, c, say)?,
-        };
-        note_or_compare(c, &pictures)?;
+        let pictures = picture_set::open(c, &config.preset, seed, hear)?;
         let count = pictures.len().min(JUDGED);
         let mut real =
             |i, out: &mut [f32]| pictures.write_normalised(spread(i, count, &pictures), out);
@@ -145,77 +125,6 @@ fn clamped(samples: &Tensor) -> Vec<f32> {
     samples.data().iter().map(|x| x.clamp(-1.0, 1.0)).collect()
 }
 
-/// Opens the data set at `path`, and says what was found there.
-fn decode(path: &Path, c: &PictureConfig, say: &mut dyn FnMut(&str)) -> Result<Pictures> {
-    let options = data::Options {
-        side: c.side,
-        crop: c.crop,
-        cache: c.cache.as_deref(),
-    };
-    let mut last_said = Instant::now();
-    let opened = data::open(path, &options, &mut |done, total| {
-        if last_said.elapsed() >= SAY_EVERY {
-            last_said = Instant::now();
-            say(&format!("decoded {done} of {total} pictures"));
-        }
-    })?;
-    say(&opened.from);
-    let skipped = opened.skipped.len();
-    if skipped > 0 {
-        say(&format!(
-            "files skipped, as there is no usable picture in them: {skipped}"
-        ));
-    }
-    for one in opened.skipped.iter().take(NAMED) {
-        say(&format!("  {}: {}", one.path.display(), one.why));
-    }
-    if skipped > NAMED {
-        say(&format!("  and {} more", skipped - NAMED));
-    }
-    Ok(opened.pictures)
-}
-
-/// Notes the data set of a new run in `c`, or compares it with the one noted there.
-fn note_or_compare(c: &mut PictureConfig, pictures: &Pictures) -> Result<()> {
-    let found = (pictures.len(), fingerprint(pictures));
-    if c.fingerprint.is_empty() {
-        (c.count, c.fingerprint) = found;
-        return Ok(());
-    }
-    if found == (c.count, c.fingerprint.clone()) {
-        return Ok(());
-    }
-    let place = c
-        .data
-        .as_deref()
-        .map_or("the shapes".into(), Path::to_string_lossy);
-    let why = match found.0 == c.count {
-        true => format!("other pictures in {place} than the {} of this run", c.count),
-        false => format!(
-            "{} pictures in {place} where this run has {}",
-            found.0, c.count
-        ),
-    };
-    Err(Error::failure(format!(
-        "there are {why}; say with --data where its pictures are now"
-    )))
-}
-
-/// A hash over a few pictures from all over the set.
-fn fingerprint(pictures: &Pictures) -> String {
-    let count = pictures.len().min(FINGERPRINTED);
-    let mut hash = Fnv1a::default();
-    for i in 0..count {
-        hash.add(pictures.bytes(spread(i, count, pictures)));
-    }
-    format!("{:016x}", hash.value())
-}
-
-/// The `i`-th of `count` pictures that are spread evenly over the set: folders are often sorted by kind.
-fn spread(i: usize, count: usize, pictures: &Pictures) -> usize {
-    (i as u64 * pictures.len() as u64 / count as u64) as usize
-}
-
 impl Subject for PictureSubject {
     fn fill_batch(&mut self, step: u64, y: &mut [f32]) -> Result<()> {
         if self.loader.is_none() || self.next != step {
@@ -258,14 +167,18 @@ impl Subject for PictureSubject {
     }
 
     fn cells(&self, d_error: f64) -> String {
-        let [random, pixels] = self
+        let last = self
             .last
-            .map_or([f64::NAN; 2], |last| [last.random, last.pixels]);
-        format!("{d_error:.4e},{random:.6e},{pixels:.6e}")
+            .map(|last| format!("{:.6e},{:.6e}", last.random, last.pixels));
+        // Nothing has been seen yet: the cells stay empty.
+        format!("{d_error:.4e},{}", last.unwrap_or_else(|| ",".into()))
     }
 
     fn status(&self) -> String {
-        format!("frechet_random {:.4}", self.tracked())
+        match &self.last {
+            Some(last) => format!("frechet_random {:.4}", last.random),
+            None => "not judged yet".into(),
+        }
     }
 
     /// The Fréchet distance of random features.
@@ -273,27 +186,32 @@ impl Subject for PictureSubject {
         self.last.map_or(f64::INFINITY, |last| last.random)
     }
 
-    fn finish(&mut self, mut end: End) -> Result<(String, Vec<PathBuf>)> {
+    fn finish(&mut self, mut end: End) -> Result<Finished> {
         let waiting = self.waiting();
         let side = self.pictures.side();
         let samples = end.source.draw(self.seed, JUDGED)?;
         let report = self.report(&samples)?;
-        let mut files = vec![];
-        let mut add = |name: &str| {
-            files.push(end.run.file(name));
-            end.run.file(name)
-        };
         let written = samples.data()[..WRITTEN * 3 * side * side].to_vec();
         let written = Tensor::new([WRITTEN, 3, side, side], written)?;
-        npy::write(&add("samples.npy"), &written)?;
-        let sheet = grid::grid(written.data(), side, 2 * COLUMNS);
-        figures::write_png(&add("samples.png"), &sheet)?;
         let latents = interpolation::walks(self.seed, WALKS, WALK_STEPS, end.config.z_dim)?;
         let strip = end.source.at(&latents)?;
-        let strip = grid::grid(strip.data(), side, WALK_STEPS);
-        figures::write_png(&add("interpolation.png"), &strip)?;
-        training_animation(&add("training.gif"), end.run, end.step)?;
-        Ok((format!("{report}\n{waiting}"), files))
+        let mut finished = Finished {
+            report: format!("{report}\n{waiting}"),
+            ..Finished::default()
+        };
+        let mut add =
+            |name, write: &dyn Fn(&Path) -> Result<()>| finished.add(end.run, name, write);
+        add("samples.npy", &|path| npy::write(path, &written));
+        add("samples.png", &|path| {
+            figures::write_png(path, &grid::grid(written.data(), side, 2 * COLUMNS))
+        });
+        add("interpolation.png", &|path| {
+            figures::write_png(path, &grid::grid(strip.data(), side, WALK_STEPS))
+        });
+        add("training.gif", &|path| {
+            training_animation(path, end.run, end.step)
+        });
+        Ok(finished)
     }
 
     fn judge(&mut self, samples: &Tensor) -> Result<Report> {

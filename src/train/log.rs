@@ -1,0 +1,187 @@
+//! `metrics.csv`: one line for each logged step.
+
+use std::fs::{self, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+
+use super::RunDir;
+use crate::numbers::atomic::write_atomically;
+use crate::numbers::{Error, Result};
+
+/// A line of `metrics.csv`. Losses are means over the steps since the line before; everything else is measured
+/// at `step`, on the weights that samples are drawn with.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// Steps done.
+    pub step: u64,
+    /// The discriminator's loss, Eq. (9).
+    pub loss_d: f64,
+    /// The generator's loss, Eq. (10).
+    pub loss_g: f64,
+    /// Mean potential at real points.
+    pub phi_real: f32,
+    /// Mean potential at generated points.
+    pub phi_generated: f32,
+    /// The energy, Eq. (33).
+    pub energy: f32,
+    /// The kernel's width.
+    pub epsilon: f64,
+    /// The discriminator's learning rate.
+    pub lr_d: f64,
+    /// The generator's learning rate.
+    pub lr_g: f64,
+    /// The subject's own values, separated by commas.
+    pub look: String,
+    /// Steps per second since training started or went on.
+    pub steps_per_s: f64,
+}
+
+impl Metrics {
+    /// The names of the columns, for a subject with `columns` of its own.
+    pub fn head(columns: &str) -> String {
+        format!(
+            "step,loss_d,loss_g,phi_real,phi_generated,energy,epsilon,lr_d,lr_g,{columns},steps_per_s"
+        )
+    }
+
+    fn line(&self) -> String {
+        let m = self;
+        format!(
+            "{},{:.6e},{:.6e},{:.6e},{:.6e},{:.6e},{:.6},{:.6e},{:.6e},{},{:.1}\n",
+            m.step,
+            m.loss_d,
+            m.loss_g,
+            m.phi_real,
+            m.phi_generated,
+            m.energy,
+            m.epsilon,
+            m.lr_d,
+            m.lr_g,
+            m.look,
+            m.steps_per_s
+        )
+    }
+}
+
+/// The file in the course of a training.
+#[derive(Debug)]
+pub struct Log {
+    path: PathBuf,
+    head: String,
+    /// Lines that could not be written yet.
+    pending: String,
+}
+
+impl Log {
+    /// Keeps the complete lines of the file up to `step`, under `head`: a resumed run writes the others again. A new
+    /// run begins it so too.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn rewind(run: &RunDir, head: String, step: u64) -> Result<Self> {
+        let path = run.file("metrics.csv");
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let commas = |line: &str| line.matches(',').count();
+        let complete = |line: &&str| line.ends_with('\n') && commas(line) == commas(&head);
+        let line_step = |line: &str| line.split(',').next().and_then(|s| s.parse::<u64>().ok());
+        let lines = text.split_inclusive('\n').filter(complete);
+        let mut kept = lines.filter(|line| line_step(line).is_some_and(|s| s <= step));
+        write_atomically(&path, |w| {
+            writeln!(w, "{head}")?;
+            kept.try_for_each(|line| w.write_all(line.as_bytes()))
+        })?;
+        Ok(Self {
+            path,
+            head,
+            pending: String::new(),
+        })
+    }
+
+    /// Appends a line, after those that could not be written before. A file that somebody has moved away is begun
+    /// anew.
+    ///
+    /// # Errors
+    /// If it cannot be written; the line is kept for the next time.
+    pub fn add(&mut self, metrics: &Metrics) -> Result<()> {
+        self.pending += &metrics.line();
+        self.write_pending()
+            .map_err(|e| Error::io("write", &self.path, &e))?;
+        self.pending.clear();
+        Ok(())
+    }
+
+    fn write_pending(&self) -> std::io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = options.open(&self.path)?;
+        let end = file.seek(SeekFrom::End(0))?;
+        let text = match end {
+            0 => format!("{}\n{}", self.head, self.pending),
+            _ if ends_in_a_line(&mut file)? => self.pending.clone(),
+            _ => format!("\n{}", self.pending),
+        };
+        file.seek(SeekFrom::End(0))?;
+        let written = file.write_all(text.as_bytes());
+        if written.is_err() {
+            // A line that a full disk has cut off must not be continued by the next one.
+            let _ = file.set_len(end);
+        }
+        written
+    }
+}
+
+/// Whether the last character of `file` is the end of a line.
+fn ends_in_a_line(file: &mut fs::File) -> std::io::Result<bool> {
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metrics(step: u64) -> Metrics {
+        Metrics {
+            step,
+            loss_d: 1.0,
+            loss_g: 2.0,
+            phi_real: 3.0,
+            phi_generated: 4.0,
+            energy: 5.0,
+            epsilon: 1.0,
+            lr_d: 1e-3,
+            lr_g: 1e-4,
+            look: "25".into(),
+            steps_per_s: 10.0,
+        }
+    }
+
+    #[test]
+    fn lines_wait_until_they_can_be_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = RunDir::at(dir.path());
+        let path = run.file("metrics.csv");
+        let mut log = Log::rewind(&run, Metrics::head("modes"), 0).unwrap();
+        log.add(&metrics(1)).unwrap();
+        // Something else in its place: it cannot be written.
+        fs::rename(&path, run.file("moved.csv")).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(log.add(&metrics(2)).is_err());
+        assert!(log.add(&metrics(3)).is_err());
+        fs::remove_dir(&path).unwrap();
+        log.add(&metrics(4)).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let steps: Vec<&str> = text.lines().map(|l| l.split(',').next().unwrap()).collect();
+        assert_eq!(steps, ["step", "2", "3", "4"]);
+        // A line that somebody has cut off ends where it is.
+        fs::write(&path, text.trim_end()).unwrap();
+        log.add(&metrics(5)).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), 5);
+        Log::rewind(&run, Metrics::head("modes"), 3).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), 3);
+    }
+}

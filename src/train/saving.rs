@@ -1,0 +1,225 @@
+//! Keeping what has been trained: checkpoints now and then, and one however a training ends, if there is any way.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::checkpoint::{self, Facts};
+use super::trainer::Trainer;
+use super::watch::{Hear, Watch};
+use super::{RunDir, kept};
+use crate::numbers::{Error, Result, words};
+
+/// How far the state is safe.
+#[derive(Debug, Default)]
+pub(super) struct Saved {
+    /// The step of the last checkpoint.
+    pub step: Option<u64>,
+    /// When a checkpoint that was due could not be written.
+    pub failed: Option<Instant>,
+    /// Whether the state is that of a whole step: not while one runs, nor if it broke down on the way.
+    pub is_torn: bool,
+    /// Whether a weight has become infinite or undefined.
+    pub has_diverged: bool,
+    /// The file outside the run's folder that holds the last state, because nothing could be written inside.
+    pub elsewhere: Option<PathBuf>,
+}
+
+/// How long to wait before a checkpoint that could not be written is tried again.
+const SAVE_AGAIN: Duration = Duration::from_secs(60);
+
+impl Trainer {
+    /// Says how much space the run's checkpoints will take, and whether there is so much.
+    pub fn announce_size(&self, run: &RunDir, hear: &mut dyn Hear) {
+        let counts = self
+            .store
+            .names()
+            .filter_map(|name| self.store.shape_of(name));
+        let one: u64 = counts.map(|shape| 4 * shape.count() as u64).sum();
+        let count = kept::most(&self.config);
+        let all = one * count;
+        hear.say(&format!(
+            "a checkpoint takes {}; at most {count} are there at a time, which makes {}",
+            words::bytes(one),
+            words::bytes(all)
+        ));
+        if let Some(free) = kept::free_space(run).filter(|free| *free < all) {
+            hear.warn(&format!(
+                "{} has {} free, and checkpoints may take {}; a smaller --keep or a larger --keep-every needs less",
+                run.path().display(),
+                words::bytes(free),
+                words::bytes(all)
+            ));
+        }
+    }
+
+    /// Whether there is a state to go on from: not after the numbers have become infinite.
+    pub fn is_worth_going_on(&self) -> bool {
+        self.saved.step.is_some() && !self.saved.has_diverged
+    }
+
+    /// The file outside the run's folder that holds the last state, if nothing could be written inside.
+    pub fn saved_elsewhere(&self) -> Option<&Path> {
+        self.saved.elsewhere.as_deref()
+    }
+
+    /// Whether a checkpoint is due, or one that was is to be tried again.
+    pub(super) fn is_time_to_save(&self) -> bool {
+        let again = self
+            .saved
+            .failed
+            .is_some_and(|at| at.elapsed() >= SAVE_AGAIN);
+        again || self.step.is_multiple_of(self.config.checkpoint_every)
+    }
+
+    /// Writes a checkpoint; if there is no place for it, the training goes on all the same.
+    pub(super) fn save_or_warn(&mut self, run: &RunDir, watch: &mut dyn Watch) -> Result<()> {
+        match self.save(run) {
+            Ok(()) => {
+                if self.saved.failed.take().is_some() {
+                    watch.say("checkpoints can be written again");
+                }
+                if let Err(e) = kept::prune(run, &self.config) {
+                    watch.warn(&format!("an old checkpoint stays: {e}"));
+                }
+                Ok(())
+            }
+            Err(e) if self.saved.has_diverged => Err(e),
+            Err(e) => {
+                self.saved.failed = Some(Instant::now());
+                watch.warn(&format!(
+                    "{e}; training goes on and tries again every {} s",
+                    SAVE_AGAIN.as_secs()
+                ));
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes a checkpoint, unless there is nothing worth keeping.
+    pub(super) fn save(&mut self, run: &RunDir) -> Result<()> {
+        self.check_finite(run)?;
+        checkpoint::save(run, &self.config, self.facts(), &self.store)?;
+        self.saved.step = Some(self.step);
+        Ok(())
+    }
+
+    fn facts(&self) -> Facts {
+        Facts {
+            step: self.step,
+            plateau: self.plateau,
+            judged: self.judged,
+        }
+    }
+
+    /// Stops a run whose numbers have become infinite or undefined: every later step would be wasted.
+    pub(super) fn check_finite(&mut self, run: &RunDir) -> Result<()> {
+        if self.store.is_finite()? {
+            return Ok(());
+        }
+        self.saved.has_diverged = true;
+        let good = kept::newest(run).map_or(String::new(), |path| {
+            format!(" ({} is the last good state)", path.display())
+        });
+        Err(Error::failure(format!(
+            "training diverged before step {}: a weight is infinite or undefined; start again with a lower \
+             --lr-d or --lr-g{good}",
+            self.step,
+        )))
+    }
+
+    /// Does `work` and then sees to it that the state it has reached is on disk: also after an error, and after a panic,
+    /// which becomes one.
+    pub(super) fn saved_whatever_happens(
+        &mut self,
+        run: &RunDir,
+        work: impl FnOnce(&mut Self) -> Result<()>,
+    ) -> Result<()> {
+        let result = catch_unwind(AssertUnwindSafe(|| work(self)));
+        let result = result.unwrap_or_else(|payload| {
+            Err(Error::failure(format!(
+                "the program broke down at step {}, which is a fault in it: {}",
+                self.step(),
+                reason(&*payload)
+            )))
+        });
+        // A run that has not begun has nothing to lose, and one whose numbers are infinite names its last good state.
+        if self.step() == 0 || self.saved.has_diverged {
+            return result;
+        }
+        if self.saved.step == Some(self.step()) {
+            return result.map_err(|e| self.told(e));
+        }
+        if self.saved.is_torn {
+            return result.map_err(|e| self.lost(run, e));
+        }
+        match (self.save_guarded(run), result) {
+            (Ok(()), Ok(())) => Ok(()),
+            (Ok(()), Err(e)) => Err(self.told(e)),
+            (Err(diverged), _) if self.saved.has_diverged => Err(diverged),
+            (Err(unsaved), result) => Err(self.elsewhere(run, result.err(), unsaved)),
+        }
+    }
+
+    /// Writes a checkpoint; a panic is an error.
+    fn save_guarded(&mut self, run: &RunDir) -> Result<()> {
+        let saved = catch_unwind(AssertUnwindSafe(|| self.save(run)));
+        saved.unwrap_or_else(|payload| {
+            let why = reason(&*payload);
+            Err(Error::failure(format!("saving broke down: {why}")))
+        })?;
+        // An old checkpoint that stays is no reason to fail at the end.
+        let _ = kept::prune(run, &self.config);
+        Ok(())
+    }
+
+    /// The run's folder takes no checkpoint: tries the folder for temporary files.
+    fn elsewhere(&mut self, run: &RunDir, cause: Option<Error>, unsaved: Error) -> Error {
+        let cause = cause.map_or(String::new(), |e| format!("{e}; "));
+        let file = self.emergency_file(run);
+        match checkpoint::write(&file, &self.config, self.facts(), &self.store) {
+            Ok(()) => {
+                let place = file.display();
+                let text = format!(
+                    "{cause}{unsaved}; step {} is saved as {place} instead",
+                    self.step()
+                );
+                self.saved.elsewhere = Some(file);
+                Error::failure(text)
+            }
+            Err(_) => self.lost(run, Error::failure(format!("{cause}{unsaved}"))),
+        }
+    }
+
+    /// A file of this step outside the run's folder, named after it.
+    fn emergency_file(&self, run: &RunDir) -> PathBuf {
+        let name = run.path().canonicalize().ok();
+        let name = name.as_ref().and_then(|path| path.file_name());
+        let name = name.map_or("run".into(), |name| name.to_string_lossy());
+        let pid = std::process::id();
+        let file = format!("{name}-{pid}-step-{:09}.safetensors", self.step());
+        std::env::temp_dir().join(file)
+    }
+
+    /// `error`, and that nothing is lost by it.
+    fn told(&self, error: Error) -> Error {
+        Error::failure(format!("{error}; step {} is saved", self.step()))
+    }
+
+    /// `error`, after which only an earlier checkpoint is left.
+    fn lost(&self, run: &RunDir, error: Error) -> Error {
+        let left = match kept::newest(run) {
+            Ok(path) => format!("the newest state is {}", path.display()),
+            Err(_) => "nothing is saved".into(),
+        };
+        Error::failure(format!("{error}; {left}"))
+    }
+}
+
+/// What a panic said.
+fn reason(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<String>().cloned();
+    text.or_else(|| payload.downcast_ref().map(|s: &&str| (*s).into()))
+        .unwrap_or_else(|| "no reason given".into())
+}

@@ -1,0 +1,60 @@
+//! Whoever watches a training: hears of it as it goes, and may ask it to stop.
+
+/// What there is to show.
+#[derive(Debug, Clone, Default)]
+pub struct Status {
+    /// Steps done.
+    pub step: u64,
+    /// The losses of the discriminator, Eq. (9), and the generator, Eq. (10), once there are any.
+    pub losses: Option<[f64; 2]>,
+    /// The last look at the samples, in a few words.
+    pub look: String,
+}
+
+/// Hears what a waiting person should know. Nothing that happens here may end the work.
+pub trait Hear: Send {
+    /// A line for the person.
+    fn say(&mut self, text: &str);
+
+    /// A line about something that went wrong, or is not as it seems, and does not end the work.
+    fn warn(&mut self, text: &str);
+}
+
+/// Watches a training.
+pub trait Watch: Hear {
+    /// The opening look is over, and the training goes on from `step`: from here on, time is spent on steps.
+    fn begin(&mut self, step: u64);
+
+    /// Whether so much time has passed that something new should be shown.
+    fn is_due(&self) -> bool;
+
+    /// Shows `status`.
+    fn show(&mut self, status: &Status);
+
+    /// Whether the training should end after this step.
+    fn is_asked_to_stop(&self) -> bool;
+}
+
+/// Nobody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unwatched;
+
+impl Hear for Unwatched {
+    fn say(&mut self, _: &str) {}
+
+    fn warn(&mut self, _: &str) {}
+}
+
+impl Watch for Unwatched {
+    fn begin(&mut self, _: u64) {}
+
+    fn is_due(&self) -> bool {
+        false
+    }
+
+    fn show(&mut self, _: &Status) {}
+
+    fn is_asked_to_stop(&self) -> bool {
+        false
+    }
+}
