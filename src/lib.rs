@@ -12,7 +12,8 @@
 //! | 3 | [`nn`], [`optim`] | layers and Adam, as functions that record operations |
 //! | 4 | [`coulomb`] | the paper: kernel, potential, field, Algorithm 1, free particles |
 //! | 5 | [`models`], [`data`], [`metrics`] | networks; the mixture of 25 Gaussians, sets of pictures; how well samples match them |
-//! | 6 | [`figures`], [`train`] | pictures; runs, checkpoints, programs |
+//! | 6 | [`figures`], [`train`] | pictures; runs and checkpoints |
+//! | 7 | [`cli`] | what the programs share: flags, the console, progress, signals |
 //!
 //! # From the paper to the code
 //!
@@ -57,6 +58,7 @@
 //! # Ok::<(), coulomb_gan::numbers::Error>(())
 //! ```
 
+pub mod cli;
 pub mod coulomb;
 pub mod data;
 pub mod exec;

@@ -4,27 +4,35 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use coulomb_gan::cli::console::{Reader, print};
+use coulomb_gan::cli::flags::{unsigned, whole};
+use coulomb_gan::cli::machine::Machine;
+use coulomb_gan::cli::run::Run;
+use coulomb_gan::cli::start;
 use coulomb_gan::numbers::{Error, Result};
-use coulomb_gan::train::console::{self, print};
-use coulomb_gan::train::flags::{unsigned, whole};
-use coulomb_gan::train::machine::Machine;
+use coulomb_gan::train::Config;
 use coulomb_gan::train::subject::{self, Report};
-use coulomb_gan::train::trained::Trained;
+use coulomb_gan::train::watch::Hear;
 use serde::Serialize;
 
 /// Judge the samples of a trained run, as its end did.
 #[derive(Parser)]
 #[command(version, allow_negative_numbers = true)]
 struct Args {
-    /// The run's folder
-    #[arg(long, value_name = "DIR")]
-    run: PathBuf,
+    #[command(flatten)]
+    run: Run,
     /// How many samples [default: as many as at the end of the run]
     #[arg(long, value_name = "N")]
-    count: Option<i64>,
+    count: Option<String>,
     /// Which samples [default: the run's seed]
     #[arg(long, value_name = "N")]
-    seed: Option<i64>,
+    seed: Option<String>,
+    /// Where the run's pictures are now, if they have moved
+    #[arg(long, value_name = "PATH")]
+    data: Option<PathBuf>,
+    /// Folder for decoded pictures [default: the run's]
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -42,18 +50,52 @@ struct Judgement<'a> {
     report: Report,
 }
 
+impl Args {
+    /// Writes what the flags say of the data into `config`.
+    fn apply(&self, config: &mut Config) -> Result<()> {
+        for (flag, path) in [("data", &self.data), ("cache", &self.cache)] {
+            let Some(path) = path else {
+                continue;
+            };
+            let pictures = config.pictures.as_mut().filter(|p| p.data.is_some());
+            match (pictures, flag) {
+                (Some(pictures), "data") => pictures.data = Some(path.clone()),
+                (Some(pictures), _) => pictures.cache = Some(path.clone()),
+                (None, _) => {
+                    return Err(Error::usage(format!(
+                        "--{flag} {} is of no use: {} makes its own data; leave it out",
+                        path.display(),
+                        config.preset
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 fn run(args: &Args) -> Result<ExitCode> {
-    let count = args.count.map(|n| whole("count", n, 1, 10_000_000));
-    let count = count.transpose()?;
-    let seed = args.seed.map(|n| unsigned("seed", n)).transpose()?;
-    let mut trained = Trained::open(&args.run, &args.machine)?;
+    let count = args.count.as_deref();
+    let count = count
+        .map(|n| whole("count", n, 1, 10_000_000))
+        .transpose()?;
+    let seed = args.seed.as_deref().map(|n| unsigned("seed", n));
+    let seed = seed.transpose()?;
+    let mut trained = args.run.open(&args.machine)?;
     let seed = seed.unwrap_or(trained.config().seed);
     let mut config = trained.config().clone();
-    let mut subject = subject::open(&mut config, trained.backend(), &mut |text| {
-        eprintln!("{text}")
-    })?;
-    let count = count.unwrap_or_else(|| subject::judged(&config));
+    args.apply(&mut config)?;
+    let usual = subject::judged(&config);
+    let count = count.unwrap_or(usual);
     subject::check_memory(&config, count)?;
+    let mut reader = Reader { quiet: args.json };
+    let backend = trained.backend().clone();
+    let mut subject = backend.install(|| subject::open(&mut config, &backend, &mut reader))?;
+    if count < usual {
+        reader.warn(&format!(
+            "{count} samples are few: distances come out larger than with the usual {usual}, and cannot be compared"
+        ));
+    }
     let samples = trained.source().draw(seed, count)?;
     let report = subject.judge(&samples)?;
     if args.json {
@@ -75,5 +117,5 @@ fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn main() -> ExitCode {
-    console::finish(run(&Args::parse()))
+    start::program(|| run(&Args::parse()))
 }

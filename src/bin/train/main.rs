@@ -1,19 +1,37 @@
 //! Trains a Coulomb GAN: `train --help`.
 
 mod args;
+mod help;
+mod settings;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use args::Args;
+use args::{Args, Wanted};
 use clap::Parser;
+use coulomb_gan::cli::again;
+use coulomb_gan::cli::console::{note, print};
+use coulomb_gan::cli::machine;
+use coulomb_gan::cli::progress::Progress;
+use coulomb_gan::cli::signals::Signals;
+use coulomb_gan::cli::start;
+use coulomb_gan::exec::Backend;
+use coulomb_gan::numbers::words::quoted;
 use coulomb_gan::numbers::{Error, Result};
-use coulomb_gan::train::console::{self, print};
-use coulomb_gan::train::interrupt::Interrupt;
 use coulomb_gan::train::model::Model;
 use coulomb_gan::train::presets::PRESETS;
-use coulomb_gan::train::progress::Progress;
+use coulomb_gan::train::run_dir::Claim;
 use coulomb_gan::train::trainer::Trainer;
-use coulomb_gan::train::{Config, RunDir, checkpoint, machine, profile, subject};
+use coulomb_gan::train::watch::Hear;
+use coulomb_gan::train::{Config, RunDir, profile, subject};
+
+/// Where the run will be.
+enum Place {
+    /// In a folder that is made, or in the first free one later.
+    New(Option<Claim>),
+    /// Where it is, from this checkpoint on, if there is one.
+    Old(RunDir, Option<PathBuf>),
+}
 
 fn run(args: &Args) -> Result<ExitCode> {
     if args.list_presets {
@@ -26,14 +44,20 @@ fn run(args: &Args) -> Result<ExitCode> {
         print(&machine::devices()?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let (run, mut config) = match &args.resume {
-        Some(path) => {
-            let (run, mut config) = RunDir::open(path)?;
+    let wanted = args.wanted()?;
+    let config = match &wanted {
+        Wanted::New(_) => args.config()?,
+        Wanted::Old(folder, _) => {
+            let (_, mut config) = RunDir::open(folder)?;
+            args.check_fixed(&config)?;
             args.override_running(&mut config)?;
-            (Some(run), config)
+            config
         }
-        None => (None, args.config()?),
     };
+    if args.print_config {
+        print(&config.to_toml()?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if args.explain {
         print(&Model::new(&config).record(&config).explain())?;
         return Ok(ExitCode::SUCCESS);
@@ -43,77 +67,145 @@ fn run(args: &Args) -> Result<ExitCode> {
         print(&profile::profile(&config, &backend)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let quiet = args.quiet;
-    let mut say = |text: &str| {
-        if !quiet {
-            eprintln!("{text}");
+    subject::check_data(&config)?;
+    let place = match wanted {
+        // An --out that cannot be used is refused now, not after an hour of decoding.
+        Wanted::New(Some(out)) => Place::New(Some(Claim::new(Some(&out), &config.preset)?)),
+        Wanted::New(None) => Place::New(None),
+        Wanted::Old(folder, which) => {
+            let (run, _) = RunDir::open_to_train(&folder)?;
+            let checkpoint = which.find(&run)?;
+            Place::Old(run, checkpoint)
         }
     };
-    let subject = subject::open(&mut config, &backend, &mut say)?;
-    // From here on there is something to save; while pictures are decoded, Ctrl-C just ends the program.
-    let interrupt = Interrupt::listen()?;
-    let mut trainer = Trainer::new(&config, &backend, subject)?;
-    let run = match run {
-        Some(run) => {
-            trainer.load(&checkpoint::newest(&run)?)?;
-            if config.steps < trainer.step() {
-                return Err(Error::usage(format!(
-                    "--steps {} lies behind the {} steps that {} has done; ask for more",
-                    config.steps,
-                    trainer.step(),
-                    run.path().display()
-                )));
-            }
-            run.rewind_metrics(&trainer.metrics_head(), trainer.step())?;
-            run.write_config(&config)?;
-            run
-        }
-        None => RunDir::create(args.out.as_deref(), &config)?,
-    };
-    backend.install(|| train(args, &run, &config, &backend, &mut trainer, &interrupt))
-}
-
-fn train(
-    args: &Args,
-    run: &RunDir,
-    config: &Config,
-    backend: &coulomb_gan::exec::Backend,
-    trainer: &mut Trainer,
-    interrupt: &Interrupt,
-) -> Result<ExitCode> {
-    let folder = run.path().display();
-    let mut progress = Progress::new(args.quiet, trainer.step(), config.steps);
+    let mut progress = Progress::new(args.quiet, config.steps, advice(&config));
     progress.say(&format!(
         "{} on {}, seed {}",
         config.preset,
         backend.describe(),
         config.seed
     ));
+    // On the backend's threads, so that --threads holds for everything.
+    backend.install(|| train(args, place, config, &backend, &mut progress))
+}
+
+/// Opens the data, and trains in `place`.
+fn train(
+    args: &Args,
+    place: Place,
+    mut config: Config,
+    backend: &Backend,
+    progress: &mut Progress,
+) -> Result<ExitCode> {
+    let subject = subject::open(&mut config, backend, progress)?;
+    // From here on there is something to save; while pictures are decoded, Ctrl-C just ends the program.
+    let signals = Signals::listen()?;
+    progress.stop_with(signals.clone());
+    let mut trainer = Trainer::new(&config, backend, subject)?;
+    let run = match place {
+        Place::New(None) => RunDir::create(None, &config)?,
+        Place::New(Some(claim)) => claim.begin(&config)?,
+        Place::Old(run, checkpoint) => {
+            if let Some(checkpoint) = checkpoint {
+                trainer.load(&checkpoint)?;
+            }
+            go_back(args, &run, &config, &trainer, progress)?;
+            run.write_config(&config)?;
+            run
+        }
+    };
+    let folder = run.path();
     progress.say(&format!(
-        "step {} of {}, into {folder}; Ctrl-C saves and stops",
+        "step {} of {}, into {}; Ctrl-C saves and stops",
         trainer.step(),
-        config.steps
+        config.steps,
+        folder.display()
     ));
-    let result = trainer.run(run, &mut progress, &mut || interrupt.exit_code().is_some());
+    trainer.announce_size(&run, progress);
+    let result = trainer.run(&run, progress);
     progress.finish();
-    result?;
-    if let Some(code) = interrupt.exit_code() {
-        eprintln!(
-            "stopped at step {}; go on with: cargo run --release --bin train -- --resume {folder}",
-            trainer.step()
-        );
+    if let Err(e) = result {
+        let more = again_after(folder, &trainer);
+        return Err(Error::failure(format!("{e}{more}")));
+    }
+    if trainer.step() < config.steps {
+        let (name, code) = signals.heard().unwrap_or(("the end", 1));
+        note(&format!(
+            "stopped at step {} ({name}); go on with: {}",
+            trainer.step(),
+            again::resume(folder, "")
+        ));
         return Ok(ExitCode::from(code));
     }
-    let (report, files) = trainer.finish(run, backend)?;
-    print(&report)?;
-    for file in files {
+    let finished = trainer.finish(&run, backend)?;
+    print(&finished.report)?;
+    for file in finished.files {
         print(&file.display().to_string())?;
     }
-    Ok(interrupt
-        .exit_code()
-        .map_or(ExitCode::SUCCESS, ExitCode::from))
+    if let Some(first) = finished.failed.first() {
+        return Err(Error::failure(format!(
+            "the training is complete and saved, but {} of the files that show it could not be written: {first}; \
+             to write them again: {}",
+            finished.failed.len(),
+            again::resume(folder, "")
+        )));
+    }
+    let code = signals.heard().map(|(_, code)| code);
+    Ok(code.map_or(ExitCode::SUCCESS, ExitCode::from))
+}
+
+/// Refuses to go on to a step that has been passed, and sets aside what the run has beyond the step it goes back to.
+fn go_back(
+    args: &Args,
+    run: &RunDir,
+    config: &Config,
+    trainer: &Trainer,
+    progress: &mut Progress,
+) -> Result<()> {
+    let folder = run.path().display();
+    if config.steps < trainer.step() {
+        return Err(Error::usage(format!(
+            "--steps {} lies behind the {} steps that {folder} has done; ask for more",
+            config.steps,
+            trainer.step(),
+        )));
+    }
+    if let Some(aside) = run.set_aside(trainer.step())? {
+        progress.warn(&format!(
+            "what {folder} had beyond step {} is now in {}",
+            trainer.step(),
+            aside.display()
+        ));
+    }
+    if args.has_new_data() {
+        progress.warn("the run goes on with other pictures than it has had so far");
+    }
+    Ok(())
+}
+
+/// How to go on after an error, if there is anything to go on from.
+fn again_after(folder: &Path, trainer: &Trainer) -> String {
+    if !trainer.is_worth_going_on() {
+        return String::new();
+    }
+    let file = trainer.saved_elsewhere().map(quoted);
+    let flag = file.map_or(String::new(), |file| format!("--checkpoint {file}"));
+    format!("; go on with: {}", again::resume(folder, &flag))
+}
+
+/// What makes the run of `config` shorter.
+fn advice(config: &Config) -> String {
+    let mut flags = vec![];
+    if config.backend == "cpu" {
+        flags.push("--backend gpu");
+    }
+    if config.pictures.is_some() && config.width > 128 {
+        flags.push("--width 128");
+    }
+    flags.push("fewer --steps");
+    format!("{} would make it shorter", flags.join(", "))
 }
 
 fn main() -> ExitCode {
-    console::finish(run(&Args::parse()))
+    start::program(|| run(&Args::parse()))
 }

@@ -1,0 +1,305 @@
+//! From flags to the configuration of a run.
+
+use coulomb_gan::cli::flags::{number, unsigned};
+use coulomb_gan::numbers::{Error, Result};
+use coulomb_gan::train::Config;
+use coulomb_gan::train::picture_config::{PictureConfig, choice};
+use coulomb_gan::train::presets::preset;
+
+use super::args::Args;
+
+/// What a run is; fixed once it has started.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Hyperparameters of a new run [default: the preset's]")]
+pub struct Hyper {
+    /// Key of all random draws
+    #[arg(long, value_name = "N")]
+    seed: Option<String>,
+    /// Points of each kind per step
+    #[arg(long, value_name = "N")]
+    batch_size: Option<String>,
+    /// Learning rate of the generator
+    #[arg(long, value_name = "X")]
+    lr_g: Option<String>,
+    /// Learning rate of the discriminator
+    #[arg(long, value_name = "X")]
+    lr_d: Option<String>,
+    /// Final learning rates as a share of the first
+    #[arg(long, value_name = "X")]
+    lr_final: Option<String>,
+    /// How learning rates fall: exponential, or plateau (to a tenth, once the samples get no better)
+    #[arg(long, value_name = "NAME")]
+    schedule: Option<String>,
+    /// Looks (see --sample-every) without a better one that make a plateau [default: 10]
+    #[arg(long, value_name = "N")]
+    patience: Option<String>,
+    /// Steps until rates and epsilon are final [default: --steps]
+    #[arg(long, value_name = "N")]
+    decay_steps: Option<String>,
+    /// Exponent d of the Plummer kernel
+    #[arg(long, value_name = "D")]
+    kernel_dim: Option<String>,
+    /// Width of the Plummer kernel at the start (and at the end, unless --epsilon-final)
+    #[arg(long, value_name = "X")]
+    epsilon: Option<String>,
+    /// Width of the Plummer kernel at the end
+    #[arg(long, value_name = "X")]
+    epsilon_final: Option<String>,
+    /// Numbers per latent
+    #[arg(long, value_name = "N")]
+    z_dim: Option<String>,
+    /// Units per hidden layer; for pictures, channels of the generator's first one
+    #[arg(long, value_name = "N")]
+    width: Option<String>,
+    /// Adam's beta1
+    #[arg(long, value_name = "X")]
+    beta1: Option<String>,
+    /// L2 factor on the weights
+    #[arg(long, value_name = "X")]
+    weight_decay: Option<String>,
+    /// D learns this times the potential
+    #[arg(long, value_name = "X")]
+    potential_scale: Option<String>,
+    /// Spread of the biases of D's first layer; 0 for PyTorch's
+    #[arg(long, value_name = "X")]
+    bias_range: Option<String>,
+    /// Standard deviation of the Gaussian ball of Eq. (9)
+    #[arg(long, value_name = "X")]
+    ball: Option<String>,
+    /// Decay of the running average of the generator; 0 for none
+    #[arg(long, value_name = "X")]
+    average: Option<String>,
+}
+
+/// What pictures and their networks look like; fixed once a run has started.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Hyperparameters of a new run on pictures [default: the preset's]")]
+pub struct PictureFlags {
+    /// Height and width in pixels: 16, 32, 64 or 128
+    #[arg(long, value_name = "N")]
+    side: Option<String>,
+    /// What is left of a picture before it is resized: center or celeba
+    #[arg(long, value_name = "NAME")]
+    crop: Option<String>,
+    /// Whether activations are normalised: none or batch
+    #[arg(long, value_name = "NAME")]
+    norm: Option<String>,
+    /// Statistics with which batch norms draw samples: running or batch
+    #[arg(long, value_name = "NAME")]
+    bn_sampling: Option<String>,
+    /// The function at the generator's end: tanh or lecun
+    #[arg(long, value_name = "NAME")]
+    output: Option<String>,
+}
+
+impl Args {
+    /// The configuration of a new run.
+    ///
+    /// # Errors
+    /// If a flag makes no sense, alone or beside the others.
+    pub fn config(&self) -> Result<Config> {
+        let mut c = preset(self.preset.as_deref().unwrap_or("mixture"))?;
+        if let Some(steps) = &self.steps {
+            c.steps = unsigned("steps", steps)?;
+            c.decay_steps = c.steps;
+            c.sample_every = (c.steps / 60).max(1);
+            c.checkpoint_every = (c.steps / 10).max(1);
+            c.keep_every = c.checkpoint_every;
+        }
+        self.apply_fixed(&mut c)?;
+        self.override_running(&mut c)?;
+        Ok(c)
+    }
+
+    /// Writes into `c` what is fixed once a run has started.
+    fn apply_fixed(&self, c: &mut Config) -> Result<()> {
+        let h = &self.hyper;
+        set(&mut c.decay_steps, "decay-steps", &h.decay_steps)?;
+        set(&mut c.seed, "seed", &h.seed)?;
+        set(&mut c.batch_size, "batch-size", &h.batch_size)?;
+        set(&mut c.z_dim, "z-dim", &h.z_dim)?;
+        set(&mut c.width, "width", &h.width)?;
+        set(&mut c.kernel_dim, "kernel-dim", &h.kernel_dim)?;
+        if let Some(epsilon) = &h.epsilon {
+            let epsilon = number("epsilon", epsilon)?;
+            (c.epsilon, c.epsilon_final) = (epsilon, epsilon);
+        }
+        for (target, flag, value) in [
+            (&mut c.epsilon_final, "epsilon-final", &h.epsilon_final),
+            (&mut c.lr_g, "lr-g", &h.lr_g),
+            (&mut c.lr_d, "lr-d", &h.lr_d),
+            (&mut c.lr_final, "lr-final", &h.lr_final),
+            (&mut c.beta1, "beta1", &h.beta1),
+            (&mut c.weight_decay, "weight-decay", &h.weight_decay),
+            (
+                &mut c.potential_scale,
+                "potential-scale",
+                &h.potential_scale,
+            ),
+            (&mut c.bias_range, "bias-range", &h.bias_range),
+            (&mut c.ball, "ball", &h.ball),
+            (&mut c.average, "average", &h.average),
+        ] {
+            if let Some(value) = value {
+                *target = number(flag, value)?;
+            }
+        }
+        c.plateau_patience = self.patience(c.plateau_patience)?;
+        match &mut c.pictures {
+            Some(pictures) => self.pictures.apply(pictures),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses to change what is fixed in the run of `c`, which goes on.
+    ///
+    /// # Errors
+    /// If a flag says something else than the run has.
+    pub fn check_fixed(&self, c: &Config) -> Result<()> {
+        let refuse = |flag: &str, wanted: &str, has: &str| {
+            Err(Error::usage(format!(
+                "--{flag} {wanted} cannot change once a run has started: this one has {has}; leave it out, or start a \
+                 new run"
+            )))
+        };
+        match &self.preset {
+            Some(preset) if *preset != c.preset => return refuse("preset", preset, &c.preset),
+            _ => {}
+        }
+        self.refuse_picture_flags(c)?;
+        let mut wanted = c.clone();
+        self.apply_fixed(&mut wanted)?;
+        match c.first_difference(&wanted) {
+            Some([flag, has, wanted]) => refuse(&flag, &wanted, &has),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses flags about pictures in a run without, and those about files in one that draws its pictures.
+    fn refuse_picture_flags(&self, c: &Config) -> Result<()> {
+        let f = &self.pictures;
+        let drawn = c.pictures.as_ref().is_none_or(|p| p.data.is_none());
+        if let (Some(data), true) = (&self.data, drawn) {
+            let advice = match &self.preset {
+                None if self.resume.is_none() => {
+                    "add --preset images to learn from pictures (or cifar10, celeba, lsun)"
+                }
+                _ => "leave it out, or take --preset images",
+            };
+            return Err(Error::usage(format!(
+                "--data {} is of no use with --preset {}, which makes its own data; {advice}",
+                data.display(),
+                c.preset
+            )));
+        }
+        let cache = self.cache.as_ref().map(|p| p.display().to_string());
+        for (flag, value, refused) in [
+            ("cache", cache, drawn),
+            ("crop", f.crop.clone(), drawn),
+            ("side", f.side.clone(), c.pictures.is_none()),
+            ("norm", f.norm.clone(), c.pictures.is_none()),
+            ("bn-sampling", f.bn_sampling.clone(), c.pictures.is_none()),
+            ("output", f.output.clone(), c.pictures.is_none()),
+        ] {
+            if let Some(value) = value.filter(|_| refused) {
+                return Err(Error::usage(format!(
+                    "--{flag} {value} is of no use: {} makes its own data; leave it out",
+                    c.preset
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The patience of the plateau schedule, if that is asked for; the preset, or the run, has `preset`.
+    fn patience(&self, preset: Option<u32>) -> Result<Option<u32>> {
+        let plateau = match self.hyper.schedule.as_deref() {
+            None => preset.is_some(),
+            Some("plateau") => true,
+            Some("exponential") => false,
+            Some(other) => {
+                return Err(Error::usage(format!(
+                    "there is no --schedule {other}; use exponential or plateau"
+                )));
+            }
+        };
+        let patience = self.hyper.patience.as_deref();
+        let patience = patience.map(|n| unsigned("patience", n)).transpose()?;
+        match (plateau, patience) {
+            (false, None) => Ok(None),
+            (false, Some(_)) => Err(Error::usage(
+                "--patience is of no use without --schedule plateau; leave it out or add that",
+            )),
+            (true, patience) => Ok(Some(patience.or(preset).unwrap_or(10))),
+        }
+    }
+
+    /// What may also change when a run goes on.
+    ///
+    /// # Errors
+    /// If a flag makes no sense for the run.
+    pub fn override_running(&self, c: &mut Config) -> Result<()> {
+        self.refuse_picture_flags(c)?;
+        self.machine.apply(c)?;
+        if let Some(pictures) = &mut c.pictures {
+            if let Some(data) = &self.data {
+                // Absolute, so that the run can go on from another folder.
+                let data = data
+                    .canonicalize()
+                    .map_err(|e| Error::io("open", data, &e))?;
+                pictures.data = Some(data);
+            }
+            if self.new_data {
+                (pictures.count, pictures.fingerprint) = (0, String::new());
+            }
+            if let Some(cache) = &self.cache {
+                let cache = std::path::absolute(cache);
+                let cache =
+                    cache.map_err(|e| Error::usage(format!("--cache is no folder: {e}")))?;
+                pictures.cache = Some(cache);
+            }
+        }
+        set(&mut c.steps, "steps", &self.steps)?;
+        let every = &self.checkpoint_every;
+        set(&mut c.checkpoint_every, "checkpoint-every", every)?;
+        set(&mut c.keep, "keep", &self.keep)?;
+        set(&mut c.keep_every, "keep-every", &self.keep_every)?;
+        if c.keep > 0 && c.keep_every == 0 {
+            // A run of an earlier version has no such number.
+            c.keep_every = (c.steps / 10).max(1);
+        }
+        set(&mut c.sample_every, "sample-every", &self.sample_every)?;
+        c.validate()
+    }
+
+    /// Whether the run goes on with other data.
+    pub fn has_new_data(&self) -> bool {
+        self.new_data
+    }
+}
+
+impl PictureFlags {
+    fn apply(&self, c: &mut PictureConfig) -> Result<()> {
+        set(&mut c.side, "side", &self.side)?;
+        if let Some(name) = &self.crop {
+            c.crop = choice("crop", name)?;
+        }
+        if let Some(name) = &self.norm {
+            c.norm = choice("norm", name)?;
+        }
+        if let Some(name) = &self.bn_sampling {
+            c.bn_sampling = choice("bn-sampling", name)?;
+        }
+        if let Some(name) = &self.output {
+            c.output = choice("output", name)?;
+        }
+        Ok(())
+    }
+}
+
+fn set<T: TryFrom<u64>>(target: &mut T, flag: &str, value: &Option<String>) -> Result<()> {
+    if let Some(value) = value {
+        *target = unsigned(flag, value)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! Which state of which run: the flags that the programs share that use what has been trained.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::machine::Machine;
+use crate::numbers::{Error, Result};
+use crate::train::kept::{self, Which};
+use crate::train::trained::Trained;
+use crate::train::{Config, RunDir};
+
+/// How often a checkpoint is looked for that goes while it is opened.
+const TRIES: usize = 5;
+
+/// Which state of which run.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The run's folder, or one of its checkpoints
+    #[arg(long, value_name = "DIR")]
+    run: PathBuf,
+    /// Which state: latest, best (as judged while training), a step, or a file [default: latest]
+    #[arg(long, value_name = "WHICH")]
+    checkpoint: Option<String>,
+}
+
+impl Run {
+    /// The run, its configuration and the checkpoint that is meant.
+    ///
+    /// # Errors
+    /// If there is no such run or checkpoint.
+    pub fn find(&self) -> Result<(Config, PathBuf)> {
+        let (folder, which) = match (self.run.is_file(), &self.checkpoint) {
+            (true, None) => (kept::run_of(&self.run)?, Which::File(self.run.clone())),
+            (true, Some(which)) => {
+                return Err(Error::usage(format!(
+                    "--checkpoint {which} is of no use with --run {}, which is a checkpoint; leave it out",
+                    self.run.display()
+                )));
+            }
+            (false, which) => {
+                let which = which.as_deref().map_or(Which::Latest, Which::of);
+                (self.run.clone(), which)
+            }
+        };
+        let (run, config) = RunDir::open(&folder)?;
+        let checkpoint = which.find(&run)?;
+        let checkpoint = checkpoint.ok_or_else(|| {
+            Error::failure(format!(
+                "{} has no checkpoint yet; train first",
+                folder.display()
+            ))
+        });
+        Ok((config, checkpoint?))
+    }
+
+    /// Opens it, to compute where `machine` says.
+    ///
+    /// # Errors
+    /// As [`Run::find`], and if the checkpoint is damaged or `machine` makes no sense.
+    pub fn open(&self, machine: &Machine) -> Result<Trained> {
+        let (mut config, mut checkpoint) = self.find()?;
+        machine.apply(&mut config)?;
+        let backend = machine.backend(&config)?;
+        // A training that goes on meanwhile may have removed it, because there are newer ones.
+        for _ in 0..TRIES {
+            match Trained::open(&config, backend.clone(), &checkpoint) {
+                Err(_) if !checkpoint.exists() => checkpoint = self.find()?.1,
+                other => return other,
+            }
+        }
+        Trained::open(&config, backend, &checkpoint)
+    }
+}
