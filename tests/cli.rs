@@ -3,7 +3,6 @@
 mod programs;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use coulomb_gan::exec::cpu::Isa;
 use programs::{program, refusal, run, text};
@@ -183,7 +182,9 @@ fn nonsense_is_refused_in_one_sentence() {
     refuse(&["--lr-g", "inf"], "--lr-g");
     refuse(&["--threads", "0"], "--threads");
     refuse(&["--seed", "-1"], "--seed");
-    refuse(&["--data", "pictures"], "--data pictures");
+    refuse(&["--data", "pictures"], "add --preset images");
+    refuse(&["--steps", "abc"], "such as 5000, 100k or 1e6, not abc");
+    refuse(&["--resume", "x"], "leave it out");
     refuse(&["--schedule", "linear"], "--schedule linear");
     refuse(&["--patience", "3"], "--schedule plateau");
     refuse(
@@ -196,8 +197,8 @@ fn nonsense_is_refused_in_one_sentence() {
     assert!(message.contains("--resume"), "{message}");
     assert_eq!(run("train", &["--stesp", "5"]).status.code(), Some(2));
     // What a run is stays fixed: a hyperparameter beside --resume must not be ignored in silence.
-    let output = run("train", &["--resume", text(&used), "--lr-g", "0.1"]);
-    assert_eq!(output.status.code(), Some(2));
+    let message = refusal("train", &["--resume", text(&used), "--lr-g", "0.1"], 1);
+    assert!(message.contains("no config.toml"), "{message}");
 }
 
 #[test]
@@ -222,12 +223,14 @@ fn files_that_do_not_play_along_are_named() {
     let checkpoint = out.join("checkpoints/step-000000040.safetensors");
     let good = std::fs::read(&checkpoint).unwrap();
     let resume = |word: &str| {
-        let message = refusal("train", &["--resume", text(&out), "--steps", "60"], 1);
+        let args = ["--resume", text(&out), "--steps", "60", "--quiet"];
+        let message = refusal("train", &args, 1);
         assert!(message.contains(word), "{message}");
         refusal("evaluate", &["--run", text(&out)], 1);
     };
     std::fs::write(&checkpoint, &good[..good.len() / 2]).unwrap();
     resume("step-000000040.safetensors is not a complete safetensors file");
+    resume("--checkpoint 20 takes an earlier one");
     std::fs::write(&checkpoint, "GIF89a").unwrap();
     resume("not a complete safetensors file");
     let mut foreign = coulomb_gan::numbers::tensor_file::TensorFile::parse(&good).unwrap();
@@ -249,7 +252,11 @@ fn files_that_do_not_play_along_are_named() {
     resume("config.toml");
     std::fs::write(&config, text_of_config).unwrap();
 
-    let message = refusal("train", &["--resume", text(&out), "--steps", "30"], 2);
+    let message = refusal(
+        "train",
+        &["--resume", text(&out), "--steps", "30", "--quiet"],
+        2,
+    );
     assert!(message.contains("the 40 steps"), "{message}");
 
     // A line cut off by a full disk is dropped, and a lost table is begun again.
@@ -285,6 +292,8 @@ fn files_that_do_not_play_along_are_named() {
     assert!(refusal("sample", &args, 1).contains("[N, 8]"));
     let args = ["--run", text(&out), "--count", "-3", "--out", "x.npy"];
     assert!(refusal("sample", &args, 2).contains("--count"));
+    let args = ["--run", text(&out), "--out", "absent/x.npy"];
+    assert!(refusal("sample", &args, 1).contains("absent/x.npy"));
     let args = ["--run", text(&out), "--out", "x.bmp"];
     assert!(refusal("sample", &args, 2).contains(".bmp"));
 }
@@ -364,104 +373,4 @@ fn the_instruction_set_can_be_forced() {
         sentence.contains("COULOMB_ISA is sse9") && sentence.contains("portable"),
         "{sentence}"
     );
-}
-
-#[cfg(unix)]
-mod signals {
-    use super::*;
-    use std::process::{Child, Stdio};
-    use std::time::{Duration, Instant};
-
-    /// Starts an endless run and waits for a first checkpoint beyond step 0.
-    fn start(out: &Path, checkpoint_every: &str) -> Child {
-        let child = program("train")
-            .args([
-                "--steps",
-                "100000000",
-                "--sample-every",
-                "100000000",
-                "--quiet",
-            ])
-            .args([
-                "--checkpoint-every",
-                checkpoint_every,
-                "--width",
-                "64",
-                "--out",
-            ])
-            .arg(out)
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("train starts");
-        let begun = Instant::now();
-        while newest_step(out).is_none_or(|step| step == 0) {
-            assert!(
-                begun.elapsed() < Duration::from_secs(60),
-                "no checkpoint appears"
-            );
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        child
-    }
-
-    fn newest_step(out: &Path) -> Option<u64> {
-        let latest = std::fs::read_to_string(out.join("checkpoints/latest")).ok()?;
-        latest
-            .trim()
-            .strip_prefix("step-")?
-            .strip_suffix(".safetensors")?
-            .parse()
-            .ok()
-    }
-
-    fn send(child: &Child, signal: &str) {
-        let status = Command::new("kill")
-            .args([signal, &child.id().to_string()])
-            .status();
-        assert!(status.expect("kill starts").success());
-    }
-
-    #[test]
-    fn interrupted_runs_save_say_how_to_go_on_and_go_on() {
-        let folder = tempfile::tempdir().unwrap();
-        for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
-            let out = folder.path().join(signal.trim_start_matches('-'));
-            let child = start(&out, "50");
-            send(&child, signal);
-            let output = child.wait_with_output().unwrap();
-            assert_eq!(output.status.code(), Some(code));
-            let stderr = String::from_utf8_lossy(&output.stderr);
-            let step = newest_step(&out).unwrap();
-            assert!(stderr.contains(&format!("stopped at step {step}; go on with: cargo run")));
-            let steps = (step + 5).to_string();
-            let resumed = run(
-                "train",
-                &["--resume", text(&out), "--steps", &steps, "--quiet"],
-            );
-            assert!(resumed.status.success());
-            assert_eq!(newest_step(&out), Some(step + 5));
-        }
-    }
-
-    #[test]
-    fn a_kill_in_the_middle_of_saving_never_loses_the_previous_checkpoint() {
-        let folder = tempfile::tempdir().unwrap();
-        for round in 0..8u64 {
-            let out = folder.path().join(round.to_string());
-            // Saving after every step: nearly all the time is spent saving, wherever the kill falls.
-            let mut child = start(&out, "1");
-            std::thread::sleep(Duration::from_millis(7 * round));
-            child.kill().unwrap();
-            child.wait().unwrap();
-            let step = newest_step(&out).unwrap();
-            let steps = (step + 2).to_string();
-            let resumed = run(
-                "train",
-                &["--resume", text(&out), "--steps", &steps, "--quiet"],
-            );
-            let stderr = String::from_utf8_lossy(&resumed.stderr);
-            assert!(resumed.status.success(), "{stderr}");
-            assert_eq!(newest_step(&out), Some(step + 2));
-        }
-    }
 }

@@ -2,6 +2,8 @@
 //! and evaluates, and says in one sentence what is wrong. Without a GPU these tests say so and are skipped; with
 //! `COULOMB_REQUIRE_GPU=1` they fail.
 
+#![cfg(feature = "gpu")]
+
 mod programs;
 mod support;
 

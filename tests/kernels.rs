@@ -2,6 +2,8 @@
 //! it stands, and everything that the presets and the cases of the other tests compile, for real devices and for
 //! software, in both precisions.
 
+#![cfg(feature = "gpu")]
+
 use std::collections::HashSet;
 use std::path::Path;
 

@@ -11,9 +11,9 @@ use coulomb_gan::models::dcgan::Norm;
 use coulomb_gan::nn::Statistics;
 use coulomb_gan::numbers::npy;
 use coulomb_gan::train::presets::preset;
-use coulomb_gan::train::progress::Progress;
 use coulomb_gan::train::trainer::Trainer;
-use coulomb_gan::train::{Config, RunDir, checkpoint, subject};
+use coulomb_gan::train::watch::Unwatched;
+use coulomb_gan::train::{Config, RunDir, kept, subject};
 use image::{Rgb, RgbImage};
 use programs::{refusal, run, text};
 
@@ -54,15 +54,14 @@ fn train(folder: &Path, config: &Config, backend: &Backend) -> Vec<u8> {
             config.clone(),
         ),
     };
-    let subject = subject::open(&mut config, backend, &mut |_| {}).unwrap();
+    let subject = subject::open(&mut config, backend, &mut Unwatched).unwrap();
     run.write_config(&config).unwrap();
     let mut trainer = Trainer::new(&config, backend, subject).unwrap();
-    if let Ok(newest) = checkpoint::newest(&run) {
+    if let Ok(newest) = kept::newest(&run) {
         trainer.load(&newest).unwrap();
     }
-    let mut progress = Progress::new(true, trainer.step(), config.steps);
-    trainer.run(&run, &mut progress, &mut || false).unwrap();
-    std::fs::read(checkpoint::newest(&run).unwrap()).unwrap()
+    trainer.run(&run, &mut Unwatched).unwrap();
+    std::fs::read(kept::newest(&run).unwrap()).unwrap()
 }
 
 #[test]
@@ -177,7 +176,7 @@ fn a_run_on_a_folder_leaves_what_the_documentation_promises() {
     assert!(output.status.success(), "{stderr}");
     assert!(stderr.contains("9 pictures of"), "{stderr}");
     assert!(
-        stderr.contains("in them: 1\n") && stderr.contains("broken.png"),
+        stderr.contains("1 file(s) skipped") && stderr.contains("broken.png"),
         "{stderr}"
     );
     let stdout = String::from_utf8_lossy(&output.stdout);
@@ -218,7 +217,10 @@ fn a_run_on_a_folder_leaves_what_the_documentation_promises() {
     sample(&["--count", "3", "--out", text(&at("c"))]);
     let single = image::open(at("c/0002.png")).unwrap();
     assert_eq!((single.width(), single.height()), (16, 16));
-    assert!(at("c/grid.png").is_file() && !at("c/0003.png").exists());
+    assert!(!at("c/0003.png").exists());
+    // The sheet is no picture among the samples.
+    assert!(at("c-sheet.png").is_file());
+    assert_eq!(std::fs::read_dir(at("c")).unwrap().count(), 3);
     sample(&[
         "--interpolate",
         "5",
@@ -260,8 +262,41 @@ fn a_run_on_a_folder_leaves_what_the_documentation_promises() {
     );
     let output = run("train", &[&resume[..], &["--data", text(&moved)]].concat());
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && stderr.is_empty(), "{stderr}");
+    assert!(output.status.success(), "{stderr}");
+    // Only what affects the result is said: the damaged file.
+    assert_eq!(stderr.lines().count(), 2, "{stderr}");
+    assert!(
+        stderr.contains("broken.png") && stderr.contains("are few"),
+        "{stderr}"
+    );
     assert!(out.join("checkpoints/step-000000006.safetensors").is_file());
+
+    // With other pictures, if that is meant.
+    let args = [
+        "--resume",
+        text(&out),
+        "--steps",
+        "8",
+        "--quiet",
+        "--new-data",
+        "--data",
+        text(&fewer),
+    ];
+    let output = run("train", &args);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && stderr.contains("other pictures"),
+        "{stderr}"
+    );
+    let config = std::fs::read_to_string(out.join("config.toml")).unwrap();
+    assert!(config.contains("count = 8"), "{config}");
+    // evaluate finds them where they are now, too.
+    let again = at("again");
+    std::fs::rename(&fewer, &again).unwrap();
+    let args = ["--run", text(&out), "--count", "40", "--json"];
+    assert!(refusal("evaluate", &args, 1).contains("pictures-8"));
+    let output = run("evaluate", &[&args[..], &["--data", text(&again)]].concat());
+    assert!(output.status.success());
 }
 
 #[test]
@@ -287,7 +322,7 @@ fn nonsense_is_refused_in_one_sentence() {
     let refuse = |args: &str, code: i32, word: &str| {
         let args: Vec<&str> = args
             .split_whitespace()
-            .chain(["--out", text(&new)])
+            .chain(["--quiet", "--out", text(&new)])
             .collect();
         let message = refusal("train", &args, code);
         assert!(message.contains(word), "{message}");
@@ -317,7 +352,12 @@ fn nonsense_is_refused_in_one_sentence() {
     refuse("--preset images --batch-size 9999", 2, "too much memory");
     refuse("--preset images --bias-range 3", 2, "--bias-range");
     refuse("--preset images --patience 0", 2, "--patience");
-    refuse("--preset shapes --data x", 2, "shapes makes its own data");
+    refuse(
+        "--preset shapes --data x",
+        2,
+        "--preset shapes, which makes its own data",
+    );
+    refuse("--data x", 2, "add --preset images");
     refuse(
         "--preset shapes --crop center",
         2,

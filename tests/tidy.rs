@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floor of each module of `src/`, as in the table of `src/lib.rs`.
-const FLOORS: [(&str, usize); 11] = [
+const FLOORS: [(&str, usize); 12] = [
     ("numbers", 0),
     ("tape", 1),
     ("exec", 2),
@@ -17,10 +17,13 @@ const FLOORS: [(&str, usize); 11] = [
     ("metrics", 5),
     ("figures", 6),
     ("train", 6),
+    ("cli", 7),
 ];
 
 /// The only files of the library that may contain `unsafe`.
-const UNSAFE: [&str; 12] = [
+const UNSAFE: [&str; 14] = [
+    "cli/signals.rs",
+    "cli/start.rs",
     "data/cache.rs",
     "data/lsun.rs",
     "exec/buffer.rs",
@@ -132,6 +135,48 @@ fn unsafe_stays_where_it_is_argued_for() {
             arguments >= uses,
             "{name}: {uses} uses of unsafe, {arguments} arguments"
         );
+    }
+}
+
+#[test]
+fn only_the_console_writes_to_the_console() {
+    // A message that cannot be written must never end a program, and these panic, or leave it to their caller.
+    let words = [
+        "println!",
+        "print!(",
+        "eprintln!",
+        "eprint!(",
+        "dbg!",
+        "io::stdout",
+        "io::stderr",
+        "stdout()",
+        "stderr()",
+    ];
+    for (name, text) in sources() {
+        let text = text.split("#[cfg(test)]").next().expect("the first part");
+        let code = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        for line in code {
+            let writes = words.iter().any(|word| line.contains(word));
+            assert!(!writes || name == "cli/console.rs", "{name}: {line}");
+            let unwraps = line.contains("write") && line.contains("unwrap()");
+            assert!(!unwraps, "{name}: {line}");
+        }
+    }
+}
+
+#[test]
+fn the_library_knows_no_command_line() {
+    // Flags, bars and signals are the programs' affair: floor 7.
+    for (name, text) in sources() {
+        if name.starts_with("cli/") || name.starts_with("bin/") {
+            continue;
+        }
+        for package in ["clap", "indicatif", "signal_hook"] {
+            let uses = text.contains(&format!("{package}::"));
+            assert!(!uses, "{name} uses {package}");
+        }
     }
 }
 

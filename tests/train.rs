@@ -5,9 +5,12 @@ use std::path::Path;
 
 use coulomb_gan::exec::Backend;
 use coulomb_gan::numbers::tensor_file::TensorFile;
-use coulomb_gan::train::progress::Progress;
+use coulomb_gan::numbers::{Error, Result, Tensor};
+use coulomb_gan::train::model::Source;
+use coulomb_gan::train::subject::{End, Finished, Report, Subject};
 use coulomb_gan::train::trainer::Trainer;
-use coulomb_gan::train::{Config, RunDir, checkpoint, subject};
+use coulomb_gan::train::watch::{Hear, Status, Unwatched, Watch};
+use coulomb_gan::train::{Config, RunDir, kept, subject};
 
 /// A run small enough for a test, with every option in use.
 fn config(steps: u64) -> Config {
@@ -34,6 +37,8 @@ fn config(steps: u64) -> Config {
         ball: 0.5,
         average: 0.9,
         checkpoint_every: 7,
+        keep: 3,
+        keep_every: 10,
         sample_every: 5,
         plateau_patience: None,
         pictures: None,
@@ -42,7 +47,7 @@ fn config(steps: u64) -> Config {
 
 fn trainer(config: &Config, backend: &Backend) -> Trainer {
     let mut config = config.clone();
-    let subject = subject::open(&mut config, backend, &mut |_| {}).unwrap();
+    let subject = subject::open(&mut config, backend, &mut Unwatched).unwrap();
     Trainer::new(&config, backend, subject).unwrap()
 }
 
@@ -50,13 +55,12 @@ fn trainer(config: &Config, backend: &Backend) -> Trainer {
 fn train(folder: &Path, config: &Config, backend: &Backend) -> Vec<u8> {
     let run = RunDir::create(Some(folder), config).unwrap();
     let mut trainer = trainer(config, backend);
-    run_to_the_end(&run, &mut trainer, config);
-    std::fs::read(checkpoint::newest(&run).unwrap()).unwrap()
+    run_to_the_end(&run, &mut trainer);
+    std::fs::read(kept::newest(&run).unwrap()).unwrap()
 }
 
-fn run_to_the_end(run: &RunDir, trainer: &mut Trainer, config: &Config) {
-    let mut progress = Progress::new(true, trainer.step(), config.steps);
-    trainer.run(run, &mut progress, &mut || false).unwrap();
+fn run_to_the_end(run: &RunDir, trainer: &mut Trainer) {
+    trainer.run(run, &mut Unwatched).unwrap();
 }
 
 #[test]
@@ -72,10 +76,10 @@ fn a_resumed_run_ends_with_the_same_bytes_as_a_straight_one() {
     assert_eq!(resumed, config(20));
     resumed.steps = 40;
     let mut trainer = trainer(&resumed, &backend);
-    trainer.load(&checkpoint::newest(&run).unwrap()).unwrap();
+    trainer.load(&kept::newest(&run).unwrap()).unwrap();
     assert_eq!(trainer.step(), 20);
-    run_to_the_end(&run, &mut trainer, &resumed);
-    let resumed = std::fs::read(checkpoint::newest(&run).unwrap()).unwrap();
+    run_to_the_end(&run, &mut trainer);
+    let resumed = std::fs::read(kept::newest(&run).unwrap()).unwrap();
     assert!(straight == resumed, "the two checkpoints differ");
 }
 
@@ -105,9 +109,9 @@ fn a_plateau_schedule_goes_on_where_it_was() {
         train(&halves, &config(half), &backend);
         let (run, _) = RunDir::open(&halves).unwrap();
         let mut trainer = trainer(&config(20), &backend);
-        trainer.load(&checkpoint::newest(&run).unwrap()).unwrap();
-        run_to_the_end(&run, &mut trainer, &config(20));
-        let resumed = std::fs::read(checkpoint::newest(&run).unwrap()).unwrap();
+        trainer.load(&kept::newest(&run).unwrap()).unwrap();
+        run_to_the_end(&run, &mut trainer);
+        let resumed = std::fs::read(kept::newest(&run).unwrap()).unwrap();
         assert!(straight == resumed, "resumed at {half}");
     }
 }
@@ -217,7 +221,7 @@ fn numbers_that_stop_being_finite_stop_the_run_and_keep_the_last_checkpoint() {
     let backend = Backend::cpu(Some(1)).unwrap();
     train(folder.path(), &config(10), &backend);
     let (run, _) = RunDir::open(folder.path()).unwrap();
-    let good = checkpoint::newest(&run).unwrap();
+    let good = kept::newest(&run).unwrap();
     let poisoned = folder.path().join("poisoned.safetensors");
     let mut file = TensorFile::read(&good).unwrap();
     let bias = file.tensors.get_mut("discriminator.2.bias").unwrap();
@@ -227,10 +231,259 @@ fn numbers_that_stop_being_finite_stop_the_run_and_keep_the_last_checkpoint() {
     let config = config(40);
     let mut trainer = trainer(&config, &backend);
     trainer.load(&poisoned).unwrap();
-    let mut progress = Progress::new(true, 10, config.steps);
-    let error = trainer.run(&run, &mut progress, &mut || false).unwrap_err();
+    let error = trainer.run(&run, &mut Unwatched).unwrap_err();
     let error = error.to_string();
     assert!(error.contains("training diverged"), "{error}");
     assert!(error.contains("step-000000010.safetensors"), "{error}");
-    assert_eq!(checkpoint::newest(&run).unwrap(), good);
+    assert_eq!(kept::newest(&run).unwrap(), good);
+}
+
+/// What goes wrong in a [`Faulty`] subject.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Fault {
+    BatchFails,
+    BatchPanics,
+    LookFails,
+    DrawFails,
+    LookPanics,
+}
+
+/// A subject with a fault from a step on.
+struct Faulty {
+    inner: Box<dyn Subject>,
+    fault: Fault,
+    at: u64,
+    step: u64,
+}
+
+impl Subject for Faulty {
+    fn fill_batch(&mut self, step: u64, y: &mut [f32]) -> Result<()> {
+        self.step = step;
+        match self.fault {
+            Fault::BatchFails if step >= self.at => Err(Error::failure("the disk is gone")),
+            Fault::BatchPanics if step >= self.at => panic!("the thread is gone"),
+            _ => self.inner.fill_batch(step, y),
+        }
+    }
+
+    fn fill_gauge(&self, step: u64, y: &mut [f32]) {
+        self.inner.fill_gauge(step, y);
+    }
+
+    fn gauge_points(&self) -> usize {
+        self.inner.gauge_points()
+    }
+
+    fn look(&mut self, source: &mut Source) -> Result<()> {
+        match self.fault {
+            Fault::LookFails if self.step > 0 => Err(Error::failure("nothing to judge with")),
+            Fault::LookPanics if self.step >= self.at => panic!("the judge is gone"),
+            _ => self.inner.look(source),
+        }
+    }
+
+    fn draw_look(&self, step: u64, path: &Path) -> Result<()> {
+        match self.fault {
+            Fault::DrawFails => Err(Error::failure("no colours left")),
+            _ => self.inner.draw_look(step, path),
+        }
+    }
+
+    fn columns(&self) -> &'static str {
+        self.inner.columns()
+    }
+
+    fn cells(&self, d_error: f64) -> String {
+        self.inner.cells(d_error)
+    }
+
+    fn status(&self) -> String {
+        self.inner.status()
+    }
+
+    fn tracked(&self) -> f64 {
+        self.inner.tracked()
+    }
+
+    fn finish(&mut self, end: End) -> Result<Finished> {
+        self.inner.finish(end)
+    }
+
+    fn judge(&mut self, samples: &Tensor) -> Result<Report> {
+        self.inner.judge(samples)
+    }
+}
+
+/// Remembers the warnings, and may do something when the steps begin.
+#[derive(Default)]
+struct Witness {
+    warnings: Vec<String>,
+    at_the_beginning: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl Hear for Witness {
+    fn say(&mut self, _: &str) {}
+
+    fn warn(&mut self, text: &str) {
+        self.warnings.push(text.into());
+    }
+}
+
+impl Watch for Witness {
+    fn begin(&mut self, _: u64) {
+        if let Some(act) = self.at_the_beginning.take() {
+            act();
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        false
+    }
+
+    fn show(&mut self, _: &Status) {}
+
+    fn is_asked_to_stop(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn what_breaks_down_on_the_way_is_saved_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let backend = Backend::cpu(Some(1)).unwrap();
+    let config = config(30);
+    let straight = |steps| {
+        let folder = folder.path().join(format!("straight-{steps}"));
+        train(
+            &folder,
+            &Config {
+                steps,
+                ..config.clone()
+            },
+            &backend,
+        )
+    };
+    for (fault, words, reached) in [
+        (Fault::BatchFails, "the disk is gone; step 9 is saved", 9),
+        (Fault::BatchPanics, "the thread is gone; step 9 is saved", 9),
+        (Fault::LookPanics, "the judge is gone; step 10 is saved", 10),
+        (Fault::LookFails, "nothing to judge with", 30),
+        (Fault::DrawFails, "no colours left", 30),
+    ] {
+        let out = folder.path().join(format!("{fault:?}"));
+        let run = RunDir::create(Some(&out), &config).unwrap();
+        let mut own = config.clone();
+        let inner = subject::open(&mut own, &backend, &mut Unwatched).unwrap();
+        let subject = Box::new(Faulty {
+            inner,
+            fault,
+            at: 9,
+            step: 0,
+        });
+        let mut trainer = Trainer::new(&config, &backend, subject).unwrap();
+        let mut witness = Witness::default();
+        let result = trainer.run(&run, &mut witness);
+        let newest = kept::newest(&run).unwrap();
+        let name = format!("step-{reached:09}.safetensors");
+        assert!(newest.ends_with(&name), "{fault:?}: {}", newest.display());
+        match reached {
+            30 => {
+                result.unwrap();
+                let warnings = witness.warnings.join("\n");
+                assert!(warnings.contains(words), "{fault:?}: {warnings}");
+            }
+            _ => {
+                let error = result.unwrap_err().to_string();
+                assert!(error.contains(words), "{error}");
+                // What is saved is what an undisturbed run has there.
+                let saved = TensorFile::read(&newest).unwrap().tensors;
+                let undisturbed = TensorFile::parse(&straight(reached)).unwrap().tensors;
+                assert!(saved == undisturbed, "{fault:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_whose_folder_is_gone_saves_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let backend = Backend::cpu(Some(1)).unwrap();
+    let config = config(12);
+    let out = folder.path().join("gone");
+    let run = RunDir::create(Some(&out), &config).unwrap();
+    let mut trainer = trainer(&config, &backend);
+    let sabotage = out.clone();
+    let mut witness = Witness {
+        at_the_beginning: Some(Box::new(move || {
+            // A file where the folder was: nothing can be made there.
+            std::fs::remove_dir_all(&sabotage).unwrap();
+            std::fs::write(&sabotage, "no folder").unwrap();
+        })),
+        ..Witness::default()
+    };
+    let error = trainer.run(&run, &mut witness).unwrap_err().to_string();
+    let (_, rest) = error.split_once("step 12 is saved as ").expect(&error);
+    let (path, _) = rest.split_once(" instead").unwrap();
+    let saved = TensorFile::read(Path::new(path)).unwrap();
+    std::fs::remove_file(path).unwrap();
+    assert_eq!(saved.metadata["step"], "12");
+    // Looks, lines and checkpoints had warned before.
+    assert!(
+        witness
+            .warnings
+            .iter()
+            .any(|w| w.contains("training goes on"))
+    );
+    assert!(witness.warnings.iter().any(|w| w.contains("metrics.csv")));
+}
+
+#[test]
+fn a_run_without_a_checkpoint_yet_goes_on_from_its_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    let backend = Backend::cpu(Some(1)).unwrap();
+    let straight = train(&folder.path().join("straight"), &config(20), &backend);
+    let out = folder.path().join("killed");
+    drop(RunDir::create(Some(&out), &config(20)).unwrap());
+    let (run, config) = RunDir::open_to_train(&out).unwrap();
+    assert!(kept::Which::Latest.find(&run).unwrap().is_none());
+    run_to_the_end(&run, &mut trainer(&config, &backend));
+    assert!(straight == std::fs::read(kept::newest(&run).unwrap()).unwrap());
+}
+
+#[test]
+fn seeds_beyond_what_toml_can_count_survive() {
+    for seed in [0, 1, i64::MAX as u64, i64::MAX as u64 + 1, u64::MAX] {
+        let config = Config { seed, ..config(1) };
+        let text = config.to_toml().unwrap();
+        assert_eq!(Config::parse(&text).unwrap(), config, "{text}");
+    }
+}
+
+#[test]
+fn runs_of_earlier_versions_keep_all_they_have() {
+    let text = config(1).to_toml().unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with("keep"));
+    let earlier = lines.collect::<Vec<_>>().join("\n");
+    let config = Config::parse(&earlier).unwrap();
+    assert_eq!((config.keep, config.keep_every), (0, 0));
+}
+
+#[test]
+fn a_run_that_was_broken_off_before_it_began_is_no_obstacle() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    std::fs::create_dir_all(out.join("checkpoints")).unwrap();
+    std::fs::create_dir(out.join("samples")).unwrap();
+    for name in [".lock", ".writing-1-0"] {
+        std::fs::write(out.join(name), "x").unwrap();
+    }
+    drop(RunDir::create(Some(&out), &config(1)).unwrap());
+    assert!(out.join("config.toml").is_file() && !out.join(".writing-1-0").exists());
+    // But a folder with something in it is somebody's.
+    let out = folder.path().join("other");
+    std::fs::create_dir_all(out.join("samples")).unwrap();
+    std::fs::write(out.join("samples/holiday.png"), "x").unwrap();
+    let error = RunDir::create(Some(&out), &config(1)).unwrap_err();
+    assert!(error.to_string().contains("already holds files"), "{error}");
+    assert_eq!(std::fs::read_dir(&out).unwrap().count(), 1);
 }

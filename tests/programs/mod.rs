@@ -36,3 +36,41 @@ pub fn refusal(name: &str, args: &[&str], code: i32) -> String {
 pub fn text(path: &Path) -> &str {
     path.to_str().expect("temporary paths are text")
 }
+
+/// The step of the newest checkpoint in the run `out`.
+pub fn newest_step(out: &Path) -> Option<u64> {
+    let latest = std::fs::read_to_string(out.join("checkpoints/latest")).ok()?;
+    let digits = latest.trim().strip_prefix("step-")?;
+    digits.strip_suffix(".safetensors")?.parse().ok()
+}
+
+/// The steps of all checkpoints in the run `out`, sorted.
+pub fn checkpoint_steps(out: &Path) -> Vec<u64> {
+    let mut steps: Vec<u64> = std::fs::read_dir(out.join("checkpoints"))
+        .expect("a run")
+        .filter_map(|entry| {
+            let name = entry.expect("an entry").file_name().into_string().ok()?;
+            let digits = name.strip_prefix("step-")?;
+            digits.strip_suffix(".safetensors")?.parse().ok()
+        })
+        .collect();
+    steps.sort_unstable();
+    steps
+}
+
+/// Waits until `done`, for a minute at most.
+pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let begun = std::time::Instant::now();
+    while !done() {
+        assert!(begun.elapsed().as_secs() < 60, "{what}");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+/// Sends a signal, such as `-INT`.
+pub fn send(child: &std::process::Child, signal: &str) {
+    let status = Command::new("kill")
+        .args([signal, &child.id().to_string()])
+        .status();
+    assert!(status.expect("kill starts").success());
+}
