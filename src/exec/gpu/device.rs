@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use wgpu::{Buffer, BufferUsages, Features, PollType};
 
-use super::super::Precision;
+use super::super::{Counts, Precision};
 use super::adapters::Candidate;
 use super::cores;
-use super::counts::{Counters, Counts};
+use super::counts::Counters;
 use super::pipelines::{Pipelines, locked};
 use super::split::MOST_ARRAYS;
 use super::tile::Engine;
