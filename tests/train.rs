@@ -353,15 +353,12 @@ fn what_breaks_down_on_the_way_is_saved_first() {
     let backend = Backend::cpu(Some(1)).unwrap();
     let config = config(30);
     let straight = |steps| {
-        let folder = folder.path().join(format!("straight-{steps}"));
-        train(
-            &folder,
-            &Config {
-                steps,
-                ..config.clone()
-            },
-            &backend,
-        )
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config {
+            steps,
+            ..config.clone()
+        };
+        train(&folder.path().join("run"), &config, &backend)
     };
     for (fault, words, reached) in [
         (Fault::BatchFails, "the disk is gone; step 9 is saved", 9),
