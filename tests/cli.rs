@@ -194,11 +194,14 @@ fn nonsense_is_refused_in_one_sentence() {
     refuse(&["--schedule", "plateau", "--patience", "0"], "--patience");
     refuse(&["--backend", "abacus"], "abacus");
     let message = refusal("train", &["--out", text(&used)], 2);
-    assert!(message.contains("--resume"), "{message}");
+    assert!(message.contains("already holds files"), "{message}");
     assert_eq!(run("train", &["--stesp", "5"]).status.code(), Some(2));
     // What a run is stays fixed: a hyperparameter beside --resume must not be ignored in silence.
     let message = refusal("train", &["--resume", text(&used), "--lr-g", "0.1"], 1);
     assert!(message.contains("no config.toml"), "{message}");
+    std::fs::write(used.join("config.toml"), "").unwrap();
+    let message = refusal("train", &["--out", text(&used)], 2);
+    assert!(message.contains("--resume"), "{message}");
 }
 
 #[test]
@@ -230,7 +233,7 @@ fn files_that_do_not_play_along_are_named() {
     };
     std::fs::write(&checkpoint, &good[..good.len() / 2]).unwrap();
     resume("step-000000040.safetensors is not a complete safetensors file");
-    resume("--checkpoint 20 takes an earlier one");
+    resume("step-000000020.safetensors, which --resume and --run take");
     std::fs::write(&checkpoint, "GIF89a").unwrap();
     resume("not a complete safetensors file");
     let mut foreign = coulomb_gan::numbers::tensor_file::TensorFile::parse(&good).unwrap();

@@ -58,7 +58,7 @@ fn train(folder: &Path, config: &Config, backend: &Backend) -> Vec<u8> {
     run.write_config(&config).unwrap();
     let mut trainer = Trainer::new(&config, backend, subject).unwrap();
     if let Ok(newest) = kept::newest(&run) {
-        trainer.load(&newest).unwrap();
+        trainer.load(&run, &newest).unwrap();
     }
     trainer.run(&run, &mut Unwatched).unwrap();
     std::fs::read(kept::newest(&run).unwrap()).unwrap()

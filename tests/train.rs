@@ -76,7 +76,7 @@ fn a_resumed_run_ends_with_the_same_bytes_as_a_straight_one() {
     assert_eq!(resumed, config(20));
     resumed.steps = 40;
     let mut trainer = trainer(&resumed, &backend);
-    trainer.load(&kept::newest(&run).unwrap()).unwrap();
+    trainer.load(&run, &kept::newest(&run).unwrap()).unwrap();
     assert_eq!(trainer.step(), 20);
     run_to_the_end(&run, &mut trainer);
     let resumed = std::fs::read(kept::newest(&run).unwrap()).unwrap();
@@ -109,7 +109,7 @@ fn a_plateau_schedule_goes_on_where_it_was() {
         train(&halves, &config(half), &backend);
         let (run, _) = RunDir::open(&halves).unwrap();
         let mut trainer = trainer(&config(20), &backend);
-        trainer.load(&kept::newest(&run).unwrap()).unwrap();
+        trainer.load(&run, &kept::newest(&run).unwrap()).unwrap();
         run_to_the_end(&run, &mut trainer);
         let resumed = std::fs::read(kept::newest(&run).unwrap()).unwrap();
         assert!(straight == resumed, "resumed at {half}");
@@ -230,7 +230,7 @@ fn numbers_that_stop_being_finite_stop_the_run_and_keep_the_last_checkpoint() {
 
     let config = config(40);
     let mut trainer = trainer(&config, &backend);
-    trainer.load(&poisoned).unwrap();
+    trainer.load(&run, &poisoned).unwrap();
     let error = trainer.run(&run, &mut Unwatched).unwrap_err();
     let error = error.to_string();
     assert!(error.contains("training diverged"), "{error}");

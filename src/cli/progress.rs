@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::console;
 use super::signals::Signals;
-use crate::numbers::words::duration;
+use crate::numbers::words::{count, duration};
 use crate::train::watch::{Hear, Status, Watch};
 
 /// How often a plain line appears.
@@ -30,7 +30,6 @@ pub struct Progress {
     advice: Option<String>,
     started: (Instant, u64),
     last_shown: Option<Instant>,
-    last_warning: String,
 }
 
 enum Kind {
@@ -60,7 +59,6 @@ impl Progress {
             advice: (!quiet).then_some(advice),
             started: (Instant::now(), 0),
             last_shown: None,
-            last_warning: String::new(),
         }
     }
 
@@ -106,7 +104,7 @@ impl Progress {
         if let Some(advice) = self.advice.take() {
             self.warn(&format!(
                 "at this pace the {} steps that are left take {}; {advice}",
-                self.total.saturating_sub(step),
+                count(self.total.saturating_sub(step)),
                 duration(left)
             ));
         }
@@ -121,11 +119,7 @@ impl Hear for Progress {
     }
 
     fn warn(&mut self, text: &str) {
-        // What goes wrong at every look need not be said at every look.
-        if text != self.last_warning {
-            self.line(&format!("warning: {text}"));
-            self.last_warning = text.into();
-        }
+        self.line(&format!("warning: {text}"));
     }
 }
 

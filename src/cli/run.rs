@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::flags;
 use super::machine::Machine;
 use crate::numbers::{Error, Result};
 use crate::train::kept::{self, Which};
@@ -12,6 +13,18 @@ use crate::train::{Config, RunDir};
 
 /// How often a checkpoint is looked for that goes while it is opened.
 const TRIES: usize = 5;
+
+/// What `--checkpoint` says: `latest`, `best`, a step written as any whole number, or a file.
+pub fn which(text: Option<&str>) -> Which {
+    match text {
+        None | Some("latest") => Which::Latest,
+        Some("best") => Which::Best,
+        Some(text) => match flags::unsigned("checkpoint", text) {
+            Ok(step) => Which::Step(step),
+            Err(_) => Which::File(text.into()),
+        },
+    }
+}
 
 /// Which state of which run.
 #[derive(Debug, Args)]
@@ -39,7 +52,7 @@ impl Run {
                 )));
             }
             (false, which) => {
-                let which = which.as_deref().map_or(Which::Latest, Which::of);
+                let which = self::which(which.as_deref());
                 (self.run.clone(), which)
             }
         };
@@ -70,5 +83,23 @@ impl Run {
             }
         }
         Trained::open(&config, backend, &checkpoint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checkpoints_are_named_in_words_as_steps_or_as_files() {
+        assert_eq!(which(None), Which::Latest);
+        assert_eq!(which(Some("latest")), Which::Latest);
+        assert_eq!(which(Some("best")), Which::Best);
+        for step in ["250000", "250k", "250_000", "2.5e5"] {
+            assert_eq!(which(Some(step)), Which::Step(250_000), "{step}");
+        }
+        for file in ["a.safetensors", "./250k", "-1"] {
+            assert_eq!(which(Some(file)), Which::File(file.into()), "{file}");
+        }
     }
 }

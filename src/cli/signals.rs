@@ -79,9 +79,7 @@ impl Signals {
             thread::sleep(AGAIN_AFTER);
             again.store(true, Ordering::Relaxed);
             thread::sleep(AGAIN_AFTER);
-            console::note(
-                "finishing the step and saving; Ctrl-C again leaves at once, without that",
-            );
+            console::note("finishing and saving; Ctrl-C again leaves at once, without that");
         });
         Ok(Self { last })
     }

@@ -27,16 +27,23 @@ pub fn program(run: impl FnOnce() -> Result<ExitCode>) -> ExitCode {
             }
         }));
     }
-    let result = panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+    guarded(run).unwrap_or_else(|error| {
+        console::note(&format!("error: {error}"));
+        ExitCode::from(error.exit_code())
+    })
+}
+
+/// Does `work`; a panic is an error.
+///
+/// # Errors
+/// Those of `work`, and a sentence about its panic.
+pub fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         let last = PANIC.lock().ok().and_then(|mut last| last.take());
         Err(Error::failure(format!(
             "the program broke down, which is a fault in it: {}; RUST_BACKTRACE=1 shows where",
             last.unwrap_or_else(|| "no reason given".into())
         )))
-    });
-    result.unwrap_or_else(|error| {
-        console::note(&format!("error: {error}"));
-        ExitCode::from(error.exit_code())
     })
 }
 

@@ -67,6 +67,17 @@ impl Skipped {
     }
 }
 
+/// The first of `skipped`, whose paths start from `root`, and how many more there are.
+pub(super) fn skipped_words(skipped: &[Skipped], root: &Path) -> Option<String> {
+    let first = skipped.first()?;
+    let more = match skipped.len() {
+        1 => String::new(),
+        n => format!(" (and {} more)", n - 1),
+    };
+    let path = root.join(&first.path);
+    Some(format!("left out: {}: {}{more}", path.display(), first.why))
+}
+
 /// What became of one item of a data set.
 pub(super) enum Found {
     /// A picture, decoded.
@@ -109,6 +120,8 @@ pub(super) struct Cache {
     pub set: PathBuf,
     key: u64,
     side: usize,
+    /// What lies beside the pictures, in sentences: why there may be none.
+    pub beside: Vec<String>,
 }
 
 impl Cache {
@@ -141,6 +154,7 @@ impl Cache {
             set,
             key,
             side,
+            beside: vec![],
         })
     }
 
@@ -259,15 +273,27 @@ impl Cache {
 
     fn nothing_left(&self, facts: &Facts) -> Error {
         let set = self.set.display();
-        Error::failure(match facts.skipped.first() {
-            Some(first) => format!(
-                "none of the {} pictures in {set} can be used, the first: {}: {}",
-                facts.skipped.len(),
-                first.path.display(),
-                first.why
-            ),
-            None => facts.left_out.instead_of_pictures(&self.set),
-        })
+        let Some(first) = facts.skipped.first() else {
+            let what = facts.left_out.instead_of_pictures(&self.set, &self.root);
+            return Error::failure([vec![what], self.beside.clone()].concat().join("; "));
+        };
+        let what = format!(
+            "none of the {} pictures in {set} can be used, the first: {}: {}",
+            facts.skipped.len(),
+            first.path.display(),
+            first.why
+        );
+        let cut_off = facts.left_out.cut_off.as_ref();
+        let cut_off = cut_off.map(|why| format!("it is cut off or damaged after them ({why})"));
+        let more = cut_off.into_iter().chain(facts.left_out.notes(&self.root));
+        let more = more.chain(self.beside.iter().cloned());
+        Error::failure(
+            [what]
+                .into_iter()
+                .chain(more)
+                .collect::<Vec<_>>()
+                .join("; "),
+        )
     }
 
     /// Notes that the file is used, and deletes those that have not been used for long: gives a sentence about it.

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use image::imageops::{self, FilterType};
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, RgbImage};
 use serde::{Deserialize, Serialize};
 
 use super::foreign;
@@ -27,10 +27,11 @@ pub enum Crop {
 /// Decodes the picture in `encoded` to `side` x `side` pixels, planar as in [`Pictures`](super::Pictures).
 ///
 /// The format is told from the bytes: PNG, JPEG, WebP, GIF, BMP, TIFF or PNM. What comes after the picture in its
-/// file does not matter, but a picture that is cut off is refused, for the decoders would fill it up. Grey becomes RGB, 16 bits become 8, an animation's first frame stands
-/// for it, transparent parts lie on white, and a camera's EXIF orientation is undone. Then comes the crop, and
-/// one resize with a triangle filter that widens when it shrinks (antialiased bilinear), also upwards for
-/// pictures that are too small. A picture that already has `side` x `side` pixels is taken as it is.
+/// file does not matter, but a picture that is cut off is refused, for the decoders would fill it up. Grey becomes
+/// RGB, 16 bits become 8, an animation's first frame stands for it, transparent parts lie on white, and a camera's
+/// EXIF orientation is undone. Then comes the crop, and one resize with a triangle filter that widens when it shrinks
+/// (antialiased bilinear), also upwards for pictures that are too small. A picture that already has `side` x `side`
+/// pixels is taken as it is.
 ///
 /// # Errors
 /// A few words on what is wrong with the bytes. It never panics and sets aside at most about 2 GB.
@@ -69,7 +70,13 @@ fn decoded(encoded: &[u8]) -> Result<DynamicImage, String> {
     let mut limits = Limits::default();
     limits.max_alloc = Some(8 * MOST_PIXELS); // four channels of 16 bits
     reader.limits(limits);
-    let damaged = |e| format!("it is damaged: {e}");
+    let damaged = |e| match e {
+        ImageError::Unsupported(e) => {
+            format!("this program cannot read this kind of picture ({e}); convert it to PNG")
+        }
+        ImageError::Limits(_) => "it takes too much memory; make it smaller".into(),
+        e => format!("it is damaged: {e}"),
+    };
     let mut decoder = reader.into_decoder().map_err(damaged)?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > MOST_PIXELS {

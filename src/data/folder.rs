@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, Metadata};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use super::cache::{Found, Skipped};
@@ -24,8 +24,6 @@ pub(super) struct Listing {
     pub skipped: Vec<Skipped>,
     /// What else there is.
     pub left_out: LeftOut,
-    /// Archives among it, which might hold the pictures.
-    pub archives: Vec<PathBuf>,
 }
 
 /// Whether the folder is one of a run of this program.
@@ -99,19 +97,18 @@ impl Listing {
             _ if !is_file => false,
             Named::Picture => true,
             Named::Meant(extension) => return self.left_out.meant(extension),
-            Named::Nothing => {
-                start(&root.join(&path)).is_ok_and(|start| foreign::format(&start).is_some())
-            }
-            Named::Other => {
-                if names::is_archive(&path) {
-                    self.archives.push(path.clone());
+            Named::Nothing => match start(&root.join(&path)) {
+                Ok(start) => foreign::format(&start).is_some(),
+                Err(e) if e.kind() == ErrorKind::PermissionDenied => {
+                    return self.skipped.push(Skipped::unreadable(&path, &e));
                 }
-                false
-            }
+                Err(_) => false,
+            },
+            Named::Other => false,
         };
         match is_picture {
             true => self.files.push(File::new(path, metadata)),
-            false => self.left_out.others += 1,
+            false => self.left_out.other(path),
         }
     }
 }
@@ -137,7 +134,11 @@ pub(super) fn picture(root: &Path, file: &File, side: usize, crop: Crop) -> Foun
     let full = root.join(&file.path);
     match fs::read(&full) {
         Ok(encoded) => decode::picture(&encoded, side, crop).map_or_else(skip, Found::Picture),
-        Err(_) if full.is_symlink() && !full.exists() => skip("it is a link to nowhere".into()),
+        Err(e)
+            if e.kind() != ErrorKind::PermissionDenied && full.is_symlink() && !full.exists() =>
+        {
+            skip("it is a link to nowhere".into())
+        }
         Err(e) => Found::Skipped(Skipped::unreadable(&file.path, &e)),
     }
 }

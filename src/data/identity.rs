@@ -7,7 +7,8 @@
 use std::fs::{self, Metadata};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::numbers::hash::Fnv1a;
 
@@ -16,6 +17,9 @@ const LOOKED_INTO: usize = 64;
 
 /// Bytes that are looked at, at the start, in the middle and at the end of each.
 const LOOK: u64 = 4096;
+
+/// The times of files go on at least this often: with every interrupt of a slow timer.
+const TICK: Duration = Duration::from_millis(20);
 
 /// One file of a data set, and what tells whether it is still the same.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,6 +76,7 @@ pub(super) fn key(purpose: &str, root: &Path, files: &[File]) -> u64 {
         key.add(&file.modified.to_le_bytes());
         key.add(&file.changed.to_le_bytes());
     }
+    wait_for_the_clock(files);
     let count = files.len().min(LOOKED_INTO);
     for i in 0..count {
         let file = &files[i * files.len() / count];
@@ -79,6 +84,24 @@ pub(super) fn key(purpose: &str, root: &Path, files: &[File]) -> u64 {
         let _ = look(&root.join(&file.path), file.size, &mut key);
     }
     key.value()
+}
+
+/// Waits until the clock that times changes of files has gone on since the last one of `files`: a change from here on
+/// shows in their times.
+fn wait_for_the_clock(files: &[File]) {
+    let newest = files
+        .iter()
+        .map(|f| f.changed.max(f.modified as i128))
+        .max();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let (Some(newest), Ok(now)) = (newest, now) else {
+        return;
+    };
+    let age = (now.as_nanos() as i128).checked_sub(newest);
+    let is_recent = |age: i128| (0..TICK.as_nanos() as i128).contains(&age);
+    if age.is_some_and(is_recent) {
+        thread::sleep(TICK);
+    }
 }
 
 /// Adds the start, the middle and the end of the file to `key`.

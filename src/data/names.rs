@@ -75,7 +75,9 @@ pub(super) struct LeftOut {
     pub meant: BTreeMap<String, usize>,
     /// Folders of runs of this program.
     pub runs: Vec<PathBuf>,
-    /// Files that are no pictures by their names.
+    /// Archives, readable here or not.
+    pub archives: Vec<PathBuf>,
+    /// Other files that are no pictures by their names.
     pub others: usize,
     /// Why an archive could not be read to its end, if so.
     pub cut_off: Option<String>,
@@ -85,6 +87,16 @@ impl LeftOut {
     /// One more file that was meant as a picture.
     pub(super) fn meant(&mut self, extension: String) {
         *self.meant.entry(extension).or_default() += 1;
+    }
+
+    /// One more file that is no picture.
+    pub(super) fn other(&mut self, path: PathBuf) {
+        match is_archive(&path) {
+            true => self
+                .archives
+                .push(PathBuf::from(path.to_string_lossy().into_owned())),
+            false => self.others += 1,
+        }
     }
 
     /// How many of which files were meant as pictures, and what to do about it.
@@ -104,39 +116,32 @@ impl LeftOut {
         ))
     }
 
-    /// What stands in `place`, where there is no picture.
-    pub(super) fn instead_of_pictures(&self, place: &Path) -> String {
+    /// What stands in `place`, where there is no picture; the paths here start from `root`.
+    pub(super) fn instead_of_pictures(&self, place: &Path, root: &Path) -> String {
         let place = place.display();
         if let Some(why) = &self.cut_off {
             return format!(
                 "{place} is cut off or damaged before its first picture ({why}); download it again"
             );
         }
-        let files = counted(self.others + self.meant.values().sum::<usize>(), "file");
-        let meant = self.meant_words().map(|words| format!("; {words}"));
-        let runs = match self.runs.len() {
-            0 => String::new(),
-            n => format!(
-                "; {} of this program's own runs left out",
-                counted(n, "folder")
-            ),
-        };
-        format!(
-            "no {FORMATS} among {files} in {place}{}{runs}",
-            meant.unwrap_or_default()
-        )
+        let meant = self.meant.values().sum::<usize>();
+        let files = counted(self.others + self.archives.len() + meant, "file");
+        let what = format!("no {FORMATS} among {files} in {place}");
+        [vec![what], self.notes(root)].concat().join("; ")
     }
 
     /// One sentence for each kind of thing that the user should know of.
     pub(super) fn notes(&self, root: &Path) -> Vec<String> {
-        let runs = self.runs.first().map(|first| {
-            format!(
-                "{} of this program's own runs left out, e.g. {}",
-                counted(self.runs.len(), "folder"),
-                root.join(first).display()
-            )
-        });
-        self.meant_words().into_iter().chain(runs).collect()
+        let example = |paths: &[PathBuf], what: &str, of: &str| {
+            let first = root.join(paths.first()?);
+            let counted = counted(paths.len(), what);
+            Some(format!("{counted}{of} left out, e.g. {}", first.display()))
+        };
+        let archives = example(&self.archives, "archive", "");
+        let archives = archives.map(|s| s + "; to use one, unpack it or give it with --data");
+        let runs = example(&self.runs, "folder", " of this program's own runs");
+        let sentences = [self.meant_words(), archives, runs];
+        sentences.into_iter().flatten().collect()
     }
 }
 

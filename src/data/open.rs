@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::cache::{Cache, Cached, Found, Skipped, VERSION};
+use super::cache::{Cache, Cached, Found, Skipped, VERSION, skipped_words};
 use super::decode::Crop;
 use super::identity::{self, File};
 use super::pictures::Pictures;
@@ -70,7 +70,9 @@ pub fn open(
     let set = recognise(path)?;
     let purpose = format!("{VERSION} {:?} {side} {crop:?}", set.kind);
     let key = identity::key(&purpose, &set.root, &set.files);
-    let cache = Cache::new(cache, &set.root, set.name(), key, side)?;
+    let mut cache = Cache::new(cache, &set.root, set.name(), key, side)?;
+    cache.beside = set.left_out.notes(&set.root);
+    cache.beside.extend(skipped_words(&set.skipped, &set.root));
     let cached = match cache.read() {
         Some(found) => found,
         None => build(&set, options, &cache, progress)?,

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::archive;
-use super::cache::Skipped;
+use super::cache::{Skipped, skipped_words};
 use super::cifar::Version;
 use super::folder;
 use super::foreign;
 use super::identity::File;
 use super::lsun;
 use super::names::{self, LeftOut};
+use crate::numbers::words::quoted;
 use crate::numbers::{Error, Result};
 
 /// How the pictures of a data set are stored.
@@ -78,7 +79,7 @@ pub(super) fn recognise(path: &Path) -> Result<Set> {
             "{} is a run of this program, no data set; give the folder of the pictures with --data, or go on with \
              the run with --resume {}",
             path.display(),
-            path.display()
+            quoted(path)
         )));
     }
     for version in [Version::Binary, Version::Python] {
@@ -115,7 +116,7 @@ fn which(path: &Path, what: &str, several: &[PathBuf]) -> Error {
         several.len(),
         path.display(),
         names::listed(&names, "and"),
-        example.display()
+        quoted(example)
     ))
 }
 
@@ -146,25 +147,28 @@ fn in_folder(path: &Path) -> Result<Set> {
             left_out: listing.left_out,
         });
     }
-    let archives: Vec<PathBuf> = listing.archives.iter().map(|a| path.join(a)).collect();
+    let mut left_out = listing.left_out;
+    let archives = std::mem::take(&mut left_out.archives);
     match archives.as_slice() {
         [] => {
-            let unreadable = listing.skipped.first().map(|first| {
-                format!(
-                    "; {} could not be read, the first: {}: {}",
-                    names::counted(listing.skipped.len(), "folder"),
-                    first.path.display(),
-                    first.why
-                )
-            });
-            Err(Error::failure(format!(
-                "{}{}",
-                listing.left_out.instead_of_pictures(path),
-                unreadable.unwrap_or_default()
-            )))
+            let what = left_out.instead_of_pictures(path, path);
+            let unreadable = skipped_words(&listing.skipped, path);
+            let words: Vec<String> = [what].into_iter().chain(unreadable).collect();
+            Err(Error::failure(words.join("; ")))
         }
-        [one] => in_file(one),
-        several => Err(which(path, "archives and no pictures", several)),
+        [one] => {
+            let set = in_file(&path.join(one))?;
+            Ok(Set {
+                skipped: listing.skipped,
+                left_out,
+                // What is beside it is named from here, and so is the archive.
+                ..Set::new(set.kind, path, [one.clone()])
+            })
+        }
+        several => {
+            let several: Vec<PathBuf> = several.iter().map(|a| path.join(a)).collect();
+            Err(which(path, "archives and no pictures", &several))
+        }
     }
 }
 

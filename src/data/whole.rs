@@ -104,32 +104,36 @@ fn tiff(bytes: &[u8]) -> Option<usize> {
         false => big,
     };
     let directory = number(bytes, 4, 4)?;
-    // The numbers of a tag, directly in its entry if there is room for them.
-    let numbers = |tag: usize| -> Option<Vec<usize>> {
+    // Where the numbers of a tag lie, how many they are and the bytes of each: in its entry if there is room for them.
+    let numbers = |tag: usize| -> Option<[usize; 3]> {
         for i in 0..number(bytes, directory, 2)? {
             let entry = directory + 2 + 12 * i;
             if number(bytes, entry, 2)? != tag {
                 continue;
             }
-            let size = if number(bytes, entry + 2, 2)? == 3 {
-                2
-            } else {
-                4
+            let size = match number(bytes, entry + 2, 2)? {
+                3 => 2,
+                _ => 4,
             };
             let count = number(bytes, entry + 4, 4)?;
-            let at = match count.checked_mul(size)? {
+            let length = count.checked_mul(size)?;
+            let at = match length {
                 0..=4 => entry + 8,
                 _ => number(bytes, entry + 8, 4)?,
             };
-            return (0..count)
-                .map(|i| number(bytes, at + i * size, size))
-                .collect();
+            bytes.get(at..at.checked_add(length)?)?;
+            return Some([at, count, size]);
         }
-        Some(vec![])
+        Some([0; 3])
     };
     for [starts, lengths] in [[273, 279], [324, 325]] {
-        let parts = numbers(starts)?.into_iter().zip(numbers(lengths)?);
-        for (start, length) in parts {
+        let [
+            [starts, count, size],
+            [lengths, lengths_count, lengths_size],
+        ] = [numbers(starts)?, numbers(lengths)?];
+        for i in 0..count.min(lengths_count) {
+            let start = number(bytes, starts + i * size, size)?;
+            let length = number(bytes, lengths + i * lengths_size, lengths_size)?;
             bytes.get(start..start.checked_add(length)?)?;
         }
     }

@@ -4,7 +4,7 @@
 //! process, however that ends; so an unlocked one is litter, and [`sweep`] takes it away.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,7 +51,17 @@ pub fn check_writable(path: &Path) -> Result<()> {
         let e = io::Error::from(io::ErrorKind::IsADirectory);
         return Err(Error::io("write", path, &e));
     }
-    Draft::new(folder_of(path)).map_or_else(|e| Err(Error::io("write", path, &e)), |_| Ok(()))
+    let draft = Draft::new(folder_of(path));
+    draft.map_or_else(|e| Err(Error::io("write", path, &e)), |_| Ok(()))
+}
+
+/// Checks, without leaving anything behind, that files could be written into `folder`.
+///
+/// # Errors
+/// If it is not there or cannot be written.
+pub fn check_writable_folder(folder: &Path) -> Result<()> {
+    let draft = Draft::new(folder);
+    draft.map_or_else(|e| Err(Error::io("write into", folder, &e)), |_| Ok(()))
 }
 
 /// Removes from `folder` what interrupted writes have left: files, and folders, in the making that nobody holds a
@@ -65,7 +75,9 @@ pub fn sweep(folder: &Path) {
         // Opened for writing, which some systems ask of whoever locks; a folder can only be read.
         let is_folder = path.is_dir();
         let opened = OpenOptions::new().read(true).write(!is_folder).open(&path);
-        if opened.is_ok_and(|file| file.try_lock().is_ok()) {
+        let Ok(file) = opened else { continue };
+        // Held until it is gone, or its maker, who is about to lock it, would think it safe.
+        if file.try_lock().is_ok() {
             let _ = match is_folder {
                 true => fs::remove_dir_all(&path),
                 false => fs::remove_file(&path),
@@ -103,6 +115,16 @@ pub(super) fn draft_name(folder: &Path) -> PathBuf {
     folder.join(format!("{PREFIX}{}-{number}", std::process::id()))
 }
 
+/// Locks `file`, the thing in the making at `path`; false if somebody sweeps it away, or has done so, before that.
+pub(super) fn is_safe(path: &Path, file: &File) -> bool {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => false,
+        // Where locks are not to be had, nobody sweeps either.
+        Err(TryLockError::Error(_)) => true,
+        Ok(()) => path.exists(),
+    }
+}
+
 /// A file in the making; removed unless it is kept.
 struct Draft {
     path: PathBuf,
@@ -119,16 +141,12 @@ impl Draft {
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
                 other => other?,
             };
-            // Where locks are not to be had, nobody sweeps either.
-            let _ = file.try_lock();
-            let draft = Self {
-                path,
-                file,
-                is_kept: false,
-            };
-            // Somebody may have swept it away before it was locked.
-            if draft.path.exists() {
-                return Ok(draft);
+            if is_safe(&path, &file) {
+                return Ok(Self {
+                    path,
+                    file,
+                    is_kept: false,
+                });
             }
         }
     }

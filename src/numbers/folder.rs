@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::atomic::{draft_name, sync_folder};
+use super::atomic::{draft_name, is_safe, sync_folder};
 use super::{Error, Result};
 
 /// Files on their way into a folder. They are written beside each other out of sight, forced to disk once for all of
@@ -33,18 +33,22 @@ impl Filling {
         let draft = loop {
             let path = draft_name(folder);
             match fs::create_dir(&path) {
-                Ok(()) => break path,
-                Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+                Ok(()) => {}
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => continue,
                 Err(e) => return Err(failed(e)),
             }
+            match File::open(&path) {
+                Ok(lock) if is_safe(&path, &lock) => break (path, Some(lock)),
+                // Windows cannot open a folder as a file, and so cannot sweep it either.
+                Err(_) if path.exists() => break (path, None),
+                _ => {}
+            }
         };
-        let lock = File::open(&draft).ok();
-        let lock = lock.filter(|file| file.try_lock().is_ok());
         Ok(Self {
             folder: folder.to_owned(),
             is_new,
-            draft,
-            _lock: lock,
+            draft: draft.0,
+            _lock: draft.1,
             names: vec![],
         })
     }

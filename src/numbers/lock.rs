@@ -30,24 +30,42 @@ impl Lock {
     /// # Errors
     /// If the file cannot be made.
     pub fn take(path: &Path) -> Result<Taken> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        let mut file = options
-            .open(path)
-            .map_err(|e| Error::io("write", path, &e))?;
-        match file.try_lock() {
-            Ok(()) => {
-                // Only for people to read: the lock is what counts.
-                let _ = file
-                    .set_len(0)
-                    .and_then(|()| file.rewind())
-                    .and_then(|()| writeln!(file, "process {}{}", std::process::id(), on_host()));
-                Ok(Taken::Ours(Self { _file: file }))
-            }
-            Err(TryLockError::WouldBlock) => Ok(Taken::Held(holder(&mut file))),
-            Err(TryLockError::Error(_)) => Ok(Taken::Impossible),
+        loop {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(true).truncate(false);
+            let mut file = options
+                .open(path)
+                .map_err(|e| Error::io("write", path, &e))?;
+            return match file.try_lock() {
+                // Whoever held it may have removed it in the meantime: then others lock another file of this name.
+                Ok(()) if !is_at(path, &file) => continue,
+                Ok(()) => {
+                    // Only for people to read: the lock is what counts.
+                    let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| {
+                        writeln!(file, "process {}{}", std::process::id(), on_host())
+                    });
+                    Ok(Taken::Ours(Self { _file: file }))
+                }
+                Err(TryLockError::WouldBlock) => Ok(Taken::Held(holder(&mut file))),
+                Err(TryLockError::Error(_)) => Ok(Taken::Impossible),
+            };
         }
     }
+}
+
+/// Whether `file` is the one that lies at `path`.
+#[cfg(unix)]
+fn is_at(path: &Path, file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let place = |m: std::fs::Metadata| (m.dev(), m.ino());
+    let [there, here] = [std::fs::metadata(path), file.metadata()].map(|m| m.map(place).ok());
+    there == here
+}
+
+/// Whether `file` is the one that lies at `path`: on Windows nobody can remove what is open.
+#[cfg(not(unix))]
+fn is_at(_: &Path, _: &File) -> bool {
+    true
 }
 
 /// Who holds the lock of `file`, as far as they have said.
@@ -95,6 +113,13 @@ mod tests {
         let own = format!("process {}", std::process::id());
         assert!(who.starts_with(&own), "{who}");
         drop(lock);
+        #[cfg(unix)]
+        {
+            // One that is locked after it was removed is nobody's.
+            let gone = File::open(&path).unwrap();
+            std::fs::remove_file(&path).unwrap();
+            assert!(!is_at(&path, &gone));
+        }
         assert!(matches!(Lock::take(&path).unwrap(), Taken::Ours(_)));
     }
 }

@@ -28,7 +28,7 @@ pub fn write(path: &Path, tensor: &Tensor) -> Result<()> {
     write_atomically(path, |w| write_to(w, tensor))
 }
 
-/// The bytes of the file that [`write`] writes.
+/// The bytes of the file that [`write()`] writes.
 pub fn bytes(tensor: &Tensor) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(128 + 4 * tensor.data().len());
     write_to(&mut bytes, tensor).expect("memory can be written");

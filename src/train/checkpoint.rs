@@ -6,13 +6,13 @@
 //! draw is a function of seed and step, so there is nothing else to save.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::kept::steps_in;
 use super::{Config, RunDir};
 use crate::exec::Store;
-use crate::numbers::atomic::write_atomically;
 use crate::numbers::tensor_file::{self, TensorFile};
+use crate::numbers::words::quoted;
 use crate::numbers::{Error, Result};
 use crate::optim::schedule::Plateau;
 
@@ -30,22 +30,16 @@ pub struct Facts {
     pub judged: Option<(u64, f64)>,
 }
 
-/// Writes the state of a run and then points `latest` at it; whatever happens in between, `latest` names a
-/// complete file. Returns the file.
+/// Writes the state of a run where its checkpoints are.
 ///
 /// # Errors
-/// If the files cannot be written.
-pub fn save(run: &RunDir, config: &Config, facts: Facts, store: &Store) -> Result<PathBuf> {
-    let name = format!("step-{:09}.safetensors", facts.step);
+/// If it cannot be written.
+pub fn save(run: &RunDir, config: &Config, facts: Facts, store: &Store) -> Result<()> {
     let folder = run.file("checkpoints");
     // Somebody may have removed it; if it cannot be made, the next line says so.
     let _ = std::fs::create_dir_all(&folder);
-    let path = folder.join(&name);
-    write(&path, config, facts, store)?;
-    write_atomically(&folder.join("latest"), |w| {
-        w.write_all(format!("{name}\n").as_bytes())
-    })?;
-    Ok(path)
+    let path = folder.join(format!("step-{:09}.safetensors", facts.step));
+    write(&path, config, facts, store)
 }
 
 /// Writes the state of a run to `path`.
@@ -82,13 +76,14 @@ fn judged(metadata: &BTreeMap<String, String>) -> Option<(u64, f64)> {
     Some((step.parse().ok()?, outcome))
 }
 
-/// What to do about the checkpoint `path`, which cannot be used: `; go on from ...`.
+/// What to do about the checkpoint `path`, which cannot be used: `; another one is ...`.
 fn advice(path: &Path) -> String {
     let all = steps_in(path.parent().unwrap_or(Path::new(".")), "safetensors");
     let before = all.iter().rev().skip_while(|(_, p)| p != path).nth(1);
     let other = before.or_else(|| all.iter().rev().find(|(_, p)| p != path));
-    other.map_or(String::new(), |(step, _)| {
-        format!("; --checkpoint {step} takes an earlier one")
+    other.map_or(String::new(), |(_, path)| {
+        let path = quoted(path);
+        format!("; another one is {path}, which --resume and --run take in place of the run")
     })
 }
 

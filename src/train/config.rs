@@ -271,6 +271,13 @@ impl Config {
         for key in keys {
             let (own, other) = (own.get(key), others.get(key));
             if own != other {
+                if key == "plateau_patience" && (own.is_none() || other.is_none()) {
+                    let schedule = |patience: Option<_>| match patience {
+                        None => "exponential".into(),
+                        Some(_) => "plateau".into(),
+                    };
+                    return Some(["schedule".into(), schedule(own), schedule(other)]);
+                }
                 let flag = match key.as_str() {
                     "plateau_patience" => "patience".into(),
                     key => key.replace('_', "-"),

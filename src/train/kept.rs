@@ -1,9 +1,11 @@
 //! Which checkpoints a run has, which one somebody means, and which ones it keeps.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::{Config, RunDir, checkpoint};
+use crate::numbers::atomic::write_atomically;
 use crate::numbers::{Error, Result};
 
 /// The files `step-NNNNNNNNN.EXTENSION` in `folder`, by their steps. Anything else, such as the hidden files that file
@@ -44,16 +46,6 @@ pub enum Which {
 }
 
 impl Which {
-    /// What `--checkpoint` says: `latest`, `best`, a step, or a file.
-    pub fn of(text: &str) -> Self {
-        match (text, text.parse()) {
-            ("latest", _) => Self::Latest,
-            ("best", _) => Self::Best,
-            (_, Ok(step)) => Self::Step(step),
-            _ => Self::File(text.into()),
-        }
-    }
-
     /// The file; none if the run has no checkpoint yet and the newest is asked for.
     ///
     /// # Errors
@@ -144,7 +136,7 @@ fn best(checkpoints: &[(u64, PathBuf)]) -> Option<PathBuf> {
 /// `keep` of 0 all do.
 ///
 /// # Errors
-/// If one cannot be removed.
+/// If one cannot be removed; the others are, all the same.
 pub fn prune(run: &RunDir, config: &Config) -> Result<()> {
     if config.keep == 0 {
         return Ok(());
@@ -156,15 +148,39 @@ pub fn prune(run: &RunDir, config: &Config) -> Result<()> {
     }
     let best = best(&all);
     let mut last_span = None;
+    let mut result = Ok(());
     for (step, path) in &all[..old] {
         let span = Some(step / config.keep_every.max(1));
         let is_first = span != last_span;
         last_span = span;
         if !is_first && best.as_ref() != Some(path) {
-            fs::remove_file(path).map_err(|e| Error::io("remove", path, &e))?;
+            match fs::remove_file(path) {
+                Err(e) if e.kind() != ErrorKind::NotFound => {
+                    result = result.and(Err(Error::io("remove", path, &e)));
+                }
+                _ => {}
+            }
         }
     }
-    Ok(())
+    result
+}
+
+/// Writes the name of the newest checkpoint of `run` into `checkpoints/latest`, for other programs, unless it is there.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn point_at_newest(run: &RunDir) -> Result<()> {
+    let latest = run.file("checkpoints/latest");
+    let newest = all(run).into_iter().next_back();
+    let name = newest.as_ref().and_then(|(_, path)| path.file_name());
+    let Some(name) = name else {
+        return Ok(());
+    };
+    let line = format!("{}\n", name.to_string_lossy());
+    if fs::read_to_string(&latest).is_ok_and(|text| text == line) {
+        return Ok(());
+    }
+    write_atomically(&latest, |w| w.write_all(line.as_bytes()))
 }
 
 /// How many checkpoints a run of `config` holds at most.
@@ -262,11 +278,7 @@ mod tests {
                 .unwrap()
                 .ends_with("step-1000000000.safetensors")
         );
-        let error = Which::of("7").find(&run).unwrap_err().to_string();
+        let error = Which::Step(7).find(&run).unwrap_err().to_string();
         assert!(error.contains("it has 5, 1000000000"), "{error}");
-        assert_eq!(
-            Which::of("a.safetensors"),
-            Which::File("a.safetensors".into())
-        );
     }
 }

@@ -1,7 +1,7 @@
 //! `metrics.csv`: one line for each logged step.
 
 use std::fs::{self, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 use super::RunDir;
@@ -68,33 +68,66 @@ impl Metrics {
 pub struct Log {
     path: PathBuf,
     head: String,
+    /// The step that the training begins with, until what the file says of later ones has been taken out.
+    begin: Option<u64>,
     /// Lines that could not be written yet.
     pending: String,
 }
 
 impl Log {
-    /// Keeps the complete lines of the file up to `step`, under `head`: a resumed run writes the others again. A new
-    /// run begins it so too.
+    /// The file of `run` for a training from `step` on, with the columns `head`.
+    pub fn new(run: &RunDir, head: String, step: u64) -> Self {
+        Self {
+            path: run.file("metrics.csv"),
+            head,
+            begin: Some(step),
+            pending: String::new(),
+        }
+    }
+
+    /// Keeps the complete lines of the file up to the step that the training begins with: it writes the others again.
+    /// A new run begins its file so too. If the file holds anything else, such as the lines of another table, it is
+    /// kept under the name that is returned.
     ///
     /// # Errors
-    /// If it cannot be written.
-    pub fn rewind(run: &RunDir, head: String, step: u64) -> Result<Self> {
-        let path = run.file("metrics.csv");
-        let text = fs::read_to_string(&path).unwrap_or_default();
+    /// If the file cannot be read or written; [`Log::add`] tries again.
+    pub fn begin(&mut self) -> Result<Option<PathBuf>> {
+        let Some(step) = self.begin else {
+            return Ok(None);
+        };
+        let text = match fs::read(&self.path) {
+            Err(e) if e.kind() == ErrorKind::NotFound => vec![],
+            read => read.map_err(|e| Error::io("read", &self.path, &e))?,
+        };
+        let text = String::from_utf8_lossy(&text);
         let commas = |line: &str| line.matches(',').count();
-        let complete = |line: &&str| line.ends_with('\n') && commas(line) == commas(&head);
-        let line_step = |line: &str| line.split(',').next().and_then(|s| s.parse::<u64>().ok());
-        let lines = text.split_inclusive('\n').filter(complete);
-        let mut kept = lines.filter(|line| line_step(line).is_some_and(|s| s <= step));
-        write_atomically(&path, |w| {
-            writeln!(w, "{head}")?;
-            kept.try_for_each(|line| w.write_all(line.as_bytes()))
+        let line_step = |line: &str| -> Option<u64> {
+            let step = line.split(',').next()?.parse().ok()?;
+            (commas(line) == commas(&self.head)).then_some(step)
+        };
+        // A last line without an end is what a crash has left.
+        let lines = text.split_inclusive('\n').filter(|l| l.ends_with('\n'));
+        let lines: Vec<&str> = lines.skip_while(|l| l.starts_with("step,")).collect();
+        let is_foreign = lines.iter().any(|line| line_step(line).is_none());
+        let aside = is_foreign.then(|| self.copy_aside()).transpose()?;
+        let kept = lines
+            .iter()
+            .filter(|l| line_step(l).is_some_and(|s| s <= step));
+        write_atomically(&self.path, |w| {
+            writeln!(w, "{}", self.head)?;
+            kept.into_iter()
+                .try_for_each(|line| w.write_all(line.as_bytes()))
         })?;
-        Ok(Self {
-            path,
-            head,
-            pending: String::new(),
-        })
+        self.begin = None;
+        Ok(aside)
+    }
+
+    /// Copies the file to a name that is free.
+    fn copy_aside(&self) -> Result<PathBuf> {
+        let mut names = (1..).map(|n: u32| self.path.with_file_name(format!("metrics-{n:04}.csv")));
+        let aside = names.find(|path| !path.exists()).unwrap_or_default();
+        fs::copy(&self.path, &aside).map_err(|e| Error::io("write", &aside, &e))?;
+        Ok(aside)
     }
 
     /// Appends a line, after those that could not be written before. A file that somebody has moved away is begun
@@ -104,6 +137,7 @@ impl Log {
     /// If it cannot be written; the line is kept for the next time.
     pub fn add(&mut self, metrics: &Metrics) -> Result<()> {
         self.pending += &metrics.line();
+        self.begin()?;
         self.write_pending()
             .map_err(|e| Error::io("write", &self.path, &e))?;
         self.pending.clear();
@@ -163,7 +197,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let run = RunDir::at(dir.path());
         let path = run.file("metrics.csv");
-        let mut log = Log::rewind(&run, Metrics::head("modes"), 0).unwrap();
+        let mut log = Log::new(&run, Metrics::head("modes"), 0);
         log.add(&metrics(1)).unwrap();
         // Something else in its place: it cannot be written.
         fs::rename(&path, run.file("moved.csv")).unwrap();
@@ -180,8 +214,35 @@ mod tests {
         log.add(&metrics(5)).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 5);
-        Log::rewind(&run, Metrics::head("modes"), 3).unwrap();
+        let mut log = Log::new(&run, Metrics::head("modes"), 3);
+        assert_eq!(log.begin().unwrap(), None);
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 3);
+    }
+
+    #[test]
+    fn tables_that_are_not_ours_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = RunDir::at(dir.path());
+        let path = run.file("metrics.csv");
+        // As a spreadsheet saves it.
+        let foreign = b"step;loss_d\n1;0,5\n2;\xff\n";
+        fs::write(&path, foreign).unwrap();
+        for name in ["metrics-0001.csv", "metrics-0002.csv"] {
+            let mut log = Log::new(&run, Metrics::head("modes"), 9);
+            assert_eq!(log.begin().unwrap(), Some(run.file(name)));
+            assert_eq!(fs::read(run.file(name)).unwrap(), foreign);
+            assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
+            fs::write(&path, foreign).unwrap();
+        }
+        // Begun late, because it was a folder at first.
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        let mut log = Log::new(&run, Metrics::head("modes"), 9);
+        assert!(log.begin().is_err());
+        assert!(log.add(&metrics(10)).is_err());
+        fs::remove_dir(&path).unwrap();
+        log.add(&metrics(11)).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 3);
     }
 }

@@ -12,28 +12,29 @@
 //! ```
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Config;
+use super::claim::Claim;
 use super::kept;
-use crate::numbers::atomic::{is_draft, sweep, write_atomically};
+use crate::numbers::atomic::{sweep, write_atomically};
 use crate::numbers::lock::{Lock, Taken};
-use crate::numbers::words::quoted;
 use crate::numbers::{Error, Result};
 
 /// The file that is locked while a program trains in the folder.
-const LOCK: &str = ".lock";
+pub(super) const LOCK: &str = ".lock";
 
 /// Folders inside.
-const FOLDERS: [&str; 2] = ["checkpoints", "samples"];
+pub(super) const FOLDERS: [&str; 2] = ["checkpoints", "samples"];
 
 /// A run's folder.
 #[derive(Debug, Clone)]
 pub struct RunDir {
     path: PathBuf,
     /// Held by whoever writes into the folder.
-    _lock: Option<Arc<Lock>>,
+    lock: Option<Arc<Lock>>,
 }
 
 impl RunDir {
@@ -41,7 +42,7 @@ impl RunDir {
     pub(super) fn at(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
-            _lock: None,
+            lock: None,
         }
     }
 
@@ -76,16 +77,39 @@ impl RunDir {
     /// As [`RunDir::open`], and if another program trains in the folder.
     pub fn open_to_train(path: &Path) -> Result<(Self, Config)> {
         let (mut run, config) = Self::open(path)?;
-        run._lock = lock(path)?;
+        run.lock()?;
         run.make_folders()?;
         for folder in ["", FOLDERS[0], FOLDERS[1]] {
             sweep(&run.file(folder));
         }
+        // A kill may have come between the newest checkpoint and its name; nothing here depends on it.
+        let _ = kept::point_at_newest(&run);
         Ok((run, config))
     }
 
+    /// Takes the run's lock, unless the file system has none.
+    pub(super) fn lock(&mut self) -> Result<()> {
+        self.lock = match Lock::take(&self.file(LOCK))? {
+            Taken::Ours(lock) => Some(Arc::new(lock)),
+            Taken::Impossible => None,
+            Taken::Held(who) => {
+                return Err(Error::failure(format!(
+                    "{} is in use: {who}, trains there; wait for it, stop it with Ctrl-C or `kill`, or choose another \
+                     folder",
+                    self.path.display()
+                )));
+            }
+        };
+        Ok(())
+    }
+
+    /// Whether nobody else can train in the folder: not on a file system without locks.
+    pub fn is_locked(&self) -> bool {
+        self.lock.is_some()
+    }
+
     /// Makes the folders inside.
-    fn make_folders(&self) -> Result<()> {
+    pub(super) fn make_folders(&self) -> Result<()> {
         for folder in FOLDERS {
             let folder = self.file(folder);
             fs::create_dir_all(&folder).map_err(|e| Error::io("create", &folder, &e))?;
@@ -149,156 +173,23 @@ impl RunDir {
             let path = self.file(&format!("set-aside-{number:04}"));
             match fs::create_dir(&path) {
                 Ok(()) => break path,
-                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
                 Err(e) => return Err(Error::io("create", &path, &e)),
             }
         };
-        let _ = fs::copy(self.file("metrics.csv"), aside.join("metrics.csv"));
+        let metrics = self.file("metrics.csv");
+        match fs::copy(&metrics, aside.join("metrics.csv")) {
+            Err(e) if e.kind() != ErrorKind::NotFound => {
+                return Err(Error::io("copy", &metrics, &e));
+            }
+            _ => {}
+        }
         for path in checkpoints.iter().chain(&pictures) {
             let name = path.file_name().unwrap_or_default();
             fs::rename(path, aside.join(name)).map_err(|e| Error::io("move", path, &e))?;
         }
+        // For other programs; the next checkpoint sets it right, too.
+        let _ = kept::point_at_newest(self);
         Ok(Some(aside))
     }
-}
-
-/// Takes the lock of the run in `path`; none where the file system has no locks.
-fn lock(path: &Path) -> Result<Option<Arc<Lock>>> {
-    match Lock::take(&path.join(LOCK))? {
-        Taken::Ours(lock) => Ok(Some(Arc::new(lock))),
-        Taken::Impossible => Ok(None),
-        Taken::Held(who) => Err(Error::failure(format!(
-            "{} is in use: {who}, trains there; wait for it, stop it with Ctrl-C or `kill`, or choose another folder",
-            path.display()
-        ))),
-    }
-}
-
-/// A folder that a new run will have. Unless the run begins, everything is left as it was found.
-#[derive(Debug)]
-pub struct Claim {
-    run: RunDir,
-    /// Folders that were not there before, the innermost first.
-    made: Vec<PathBuf>,
-    has_begun: bool,
-}
-
-impl Claim {
-    /// Makes and locks `out`, which may be there if it is empty, or the first free `runs/PRESET-NNNN`.
-    ///
-    /// # Errors
-    /// If `out` is not empty, somebody else has just claimed it, or it cannot be made.
-    pub fn new(out: Option<&Path>, preset: &str) -> Result<Self> {
-        if let Some(out) = out {
-            return Self::of(out);
-        }
-        let runs = Path::new("runs");
-        let mut number = 1;
-        loop {
-            let path = runs.join(format!("{preset}-{number:04}"));
-            // A run that was broken off before it had begun leaves an empty folder.
-            if is_free(&path) {
-                match Self::of(&path) {
-                    Err(_) if path.exists() => {}
-                    other => return other,
-                }
-            }
-            number += 1;
-        }
-    }
-
-    fn of(path: &Path) -> Result<Self> {
-        let missing = path.ancestors().take_while(|folder| {
-            let is_named = !folder.as_os_str().is_empty();
-            is_named && !folder.exists()
-        });
-        let made: Vec<PathBuf> = missing.map(Path::to_owned).collect();
-        if !is_free(path) {
-            return Err(occupied(path));
-        }
-        fs::create_dir_all(path).map_err(|e| Error::io("create", path, &e))?;
-        let mut claim = Self {
-            run: RunDir::at(path),
-            made,
-            has_begun: false,
-        };
-        match lock(path) {
-            Ok(lock) => claim.run._lock = lock,
-            Err(e) => {
-                // Its holder cleans up.
-                claim.has_begun = true;
-                return Err(e);
-            }
-        }
-        // Another program may have begun, and ended, a run there in the meantime.
-        match is_free(path) {
-            true => Ok(claim),
-            false => {
-                claim.has_begun = true;
-                Err(occupied(path))
-            }
-        }
-    }
-
-    /// The folder.
-    pub fn path(&self) -> &Path {
-        self.run.path()
-    }
-
-    /// Begins the run that `config` describes.
-    ///
-    /// # Errors
-    /// If the folder cannot be written.
-    pub fn begin(mut self, config: &Config) -> Result<RunDir> {
-        self.run.make_folders()?;
-        sweep(self.run.path());
-        self.run.write_config(config)?;
-        self.has_begun = true;
-        Ok(self.run.clone())
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        if self.has_begun {
-            return;
-        }
-        // Only what was made here, and folders only if nothing is in them.
-        let _ = fs::remove_file(self.run.file("config.toml"));
-        for folder in FOLDERS {
-            let _ = fs::remove_dir(self.run.file(folder));
-        }
-        let _ = fs::remove_file(self.run.file(LOCK));
-        for folder in &self.made {
-            let _ = fs::remove_dir(folder);
-        }
-    }
-}
-
-/// Whether `path` is not there or holds nothing but what a run leaves that was broken off before it had begun.
-fn is_free(path: &Path) -> bool {
-    let is_left_over = |entry: fs::DirEntry| {
-        let name = entry.file_name();
-        let is_empty = || fs::read_dir(entry.path()).is_ok_and(|mut e| e.next().is_none());
-        name == LOCK || is_draft(&name) || (FOLDERS.iter().any(|f| name == *f) && is_empty())
-    };
-    match fs::read_dir(path) {
-        Ok(mut entries) => entries.all(|entry| entry.is_ok_and(is_left_over)),
-        Err(e) => e.kind() == std::io::ErrorKind::NotFound,
-    }
-}
-
-/// Why a run cannot have the folder `path`.
-fn occupied(path: &Path) -> Error {
-    let out = path.display();
-    if !path.is_dir() {
-        return Error::failure(format!("--out {out} is not a folder; choose another"));
-    }
-    Error::usage(match path.join("config.toml").is_file() {
-        true => format!(
-            "{out} already holds a run; choose another --out, or go on with it: --resume {}",
-            quoted(path)
-        ),
-        false => format!("{out} already holds files; choose another --out"),
-    })
 }

@@ -22,8 +22,9 @@ pub(super) struct Saved {
     pub is_torn: bool,
     /// Whether a weight has become infinite or undefined.
     pub has_diverged: bool,
-    /// The file outside the run's folder that holds the last state, because nothing could be written inside.
-    pub elsewhere: Option<PathBuf>,
+    /// A file that is no checkpoint of the run but holds a state that none has, and its step: nothing could be written
+    /// into the run's folder.
+    pub elsewhere: Option<(u64, PathBuf)>,
 }
 
 /// How long to wait before a checkpoint that could not be written is tried again.
@@ -45,8 +46,12 @@ impl Trainer {
             words::bytes(all)
         ));
         if let Some(free) = kept::free_space(run).filter(|free| *free < all) {
+            let flags = match self.config.keep {
+                0 => "--keep 3 or a larger --checkpoint-every",
+                _ => "a smaller --keep or a larger --keep-every",
+            };
             hear.warn(&format!(
-                "{} has {} free, and checkpoints may take {}; a smaller --keep or a larger --keep-every needs less",
+                "{} has {} free, and checkpoints may take {}; {flags} needs less",
                 run.path().display(),
                 words::bytes(free),
                 words::bytes(all)
@@ -56,12 +61,16 @@ impl Trainer {
 
     /// Whether there is a state to go on from: not after the numbers have become infinite.
     pub fn is_worth_going_on(&self) -> bool {
-        self.saved.step.is_some() && !self.saved.has_diverged
+        let is_saved = self.saved.step.is_some() || self.saved.elsewhere.is_some();
+        is_saved && !self.saved.has_diverged
     }
 
     /// The file outside the run's folder that holds the last state, if nothing could be written inside.
     pub fn saved_elsewhere(&self) -> Option<&Path> {
-        self.saved.elsewhere.as_deref()
+        self.saved
+            .elsewhere
+            .as_ref()
+            .map(|(_, path)| path.as_path())
     }
 
     /// Whether a checkpoint is due, or one that was is to be tried again.
@@ -77,24 +86,36 @@ impl Trainer {
     pub(super) fn save_or_warn(&mut self, run: &RunDir, watch: &mut dyn Watch) -> Result<()> {
         match self.save(run) {
             Ok(()) => {
-                if self.saved.failed.take().is_some() {
+                self.saved.failed = None;
+                if self.troubles.end("save") {
                     watch.say("checkpoints can be written again");
                 }
-                if let Err(e) = kept::prune(run, &self.config) {
-                    watch.warn(&format!("an old checkpoint stays: {e}"));
+                match self.tidy(run) {
+                    Ok(()) => _ = self.troubles.end("tidy"),
+                    Err(e) => {
+                        let text = format!("step {} is saved, but {e}", self.step());
+                        self.troubles.warn("tidy", &text, watch);
+                    }
                 }
                 Ok(())
             }
             Err(e) if self.saved.has_diverged => Err(e),
             Err(e) => {
                 self.saved.failed = Some(Instant::now());
-                watch.warn(&format!(
-                    "{e}; training goes on and tries again every {} s",
-                    SAVE_AGAIN.as_secs()
-                ));
+                let seconds = SAVE_AGAIN.as_secs();
+                let text = format!("{e}; tries again at least every {seconds} s");
+                self.troubles.warn("save", &text, watch);
                 Ok(())
             }
         }
+    }
+
+    /// What is to be done once a checkpoint is on disk: older ones go, and `latest` names it.
+    fn tidy(&self, run: &RunDir) -> Result<()> {
+        // First, so that it never names one that has gone; again, because a full disk may have room only afterwards.
+        let pointed = kept::point_at_newest(run);
+        kept::prune(run, &self.config)?;
+        pointed.or_else(|_| kept::point_at_newest(run))
     }
 
     /// Writes a checkpoint, unless there is nothing worth keeping.
@@ -102,7 +123,20 @@ impl Trainer {
         self.check_finite(run)?;
         checkpoint::save(run, &self.config, self.facts(), &self.store)?;
         self.saved.step = Some(self.step);
+        self.saved.elsewhere = None;
         Ok(())
+    }
+
+    /// Takes the state of `path` as the one to go on from: if that is no checkpoint of `run`, as after a full disk, it
+    /// is to become one at once.
+    pub(super) fn set_origin(&mut self, run: &RunDir, path: &Path) {
+        let real = |path: &Path| path.canonicalize().ok();
+        let all = kept::all(run).into_iter();
+        let mut own = all.filter(|(step, _)| *step == self.step());
+        match own.any(|(_, own)| real(&own) == real(path)) {
+            true => self.saved.step = Some(self.step()),
+            false => self.saved.elsewhere = Some((self.step(), path.to_owned())),
+        }
     }
 
     fn facts(&self) -> Facts {
@@ -170,13 +204,21 @@ impl Trainer {
             Err(Error::failure(format!("saving broke down: {why}")))
         })?;
         // An old checkpoint that stays is no reason to fail at the end.
-        let _ = kept::prune(run, &self.config);
+        let _ = self.tidy(run);
         Ok(())
     }
 
     /// The run's folder takes no checkpoint: tries the folder for temporary files.
     fn elsewhere(&mut self, run: &RunDir, cause: Option<Error>, unsaved: Error) -> Error {
         let cause = cause.map_or(String::new(), |e| format!("{e}; "));
+        if let Some((step, file)) = &self.saved.elsewhere
+            && *step == self.step()
+        {
+            return Error::failure(format!(
+                "{cause}{unsaved}; {} still holds it",
+                file.display()
+            ));
+        }
         let file = self.emergency_file(run);
         match checkpoint::write(&file, &self.config, self.facts(), &self.store) {
             Ok(()) => {
@@ -185,7 +227,7 @@ impl Trainer {
                     "{cause}{unsaved}; step {} is saved as {place} instead",
                     self.step()
                 );
-                self.saved.elsewhere = Some(file);
+                self.saved.elsewhere = Some((self.step(), file));
                 Error::failure(text)
             }
             Err(_) => self.lost(run, Error::failure(format!("{cause}{unsaved}"))),

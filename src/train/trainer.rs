@@ -10,10 +10,10 @@ use super::log::{Log, Metrics};
 use super::model::{Model, Sampler};
 use super::saving::Saved;
 use super::subject::{self, End, Finished, Subject};
-use super::watch::{Status, Watch};
+use super::watch::{Status, Troubles, Watch};
 use super::{Config, RunDir, checkpoint};
 use crate::exec::{Backend, Program, Store};
-use crate::numbers::{Result, rng};
+use crate::numbers::{Error, Result, rng};
 use crate::optim::schedule::{Plateau, exponential};
 
 /// A run in progress.
@@ -30,6 +30,7 @@ pub struct Trainer {
     /// The step of the last look and its outcome.
     pub(super) judged: Option<(u64, f64)>,
     pub(super) saved: Saved,
+    pub(super) troubles: Troubles,
     z: Vec<f32>,
     y: Vec<f32>,
     ball: Vec<f32>,
@@ -80,6 +81,7 @@ impl Trainer {
             plateau: config.plateau_patience.map(Plateau::new),
             judged: None,
             saved: Saved::default(),
+            troubles: Troubles::default(),
             z: vec![0.0; config.batch_size * config.z_dim],
             y: vec![0.0; config.batch_size * point],
             ball: vec![0.0; config.batch_size * point],
@@ -94,14 +96,14 @@ impl Trainer {
         })
     }
 
-    /// Continues from a checkpoint.
+    /// Continues `run` from the state in `path`.
     ///
     /// # Errors
     /// If it cannot be read or does not fit the configuration, or a device has failed.
-    pub fn load(&mut self, path: &Path) -> Result<()> {
+    pub fn load(&mut self, run: &RunDir, path: &Path) -> Result<()> {
         let facts = checkpoint::load(path, &self.config, &mut self.store)?;
         (self.step, self.plateau, self.judged) = (facts.step, facts.plateau, facts.judged);
-        self.saved.step = Some(self.step);
+        self.set_origin(run, path);
         self.subject.look(&mut self.sampler.with(&mut self.store))
     }
 
@@ -174,10 +176,20 @@ impl Trainer {
 
     fn steps(&mut self, run: &RunDir, watch: &mut dyn Watch) -> Result<()> {
         let head = Metrics::head(self.subject.columns());
-        let mut log = Log::rewind(run, head, self.step)?;
+        let mut log = Log::new(run, head, self.step);
+        match log.begin() {
+            Ok(None) => {}
+            Ok(Some(aside)) => watch.warn(&format!(
+                "metrics.csv held lines that are not of this run; it is kept as {}",
+                aside.display()
+            )),
+            Err(e) => self.troubles.warn("log", &no_line(&e), watch),
+        }
         if self.step == 0 {
             self.look(run, watch)?;
             self.save(run)?;
+        } else if self.saved.step.is_none() {
+            self.save_or_warn(run, watch)?;
         }
         self.begun = (Instant::now(), self.step);
         watch.begin(self.step);
@@ -218,11 +230,12 @@ impl Trainer {
                 let path = run.sample_picture(self.step);
                 self.subject.draw_look(self.step, &path)
             });
-        if let Err(e) = looked {
-            watch.warn(&format!(
-                "no look at the samples of step {}: {e}",
-                self.step
-            ));
+        match looked {
+            Ok(()) => _ = self.troubles.end("look"),
+            Err(e) => {
+                let text = format!("no look at the samples of step {}: {e}", self.step);
+                self.troubles.warn("look", &text, watch);
+            }
         }
         Ok(())
     }
@@ -230,8 +243,9 @@ impl Trainer {
     /// Writes a line of `metrics.csv`. As with looks, only numbers that have become infinite end the training.
     fn log(&mut self, run: &RunDir, log: &mut Log, watch: &mut dyn Watch) -> Result<()> {
         let written = self.metrics().and_then(|line| log.add(&line));
-        if let Err(e) = written {
-            watch.warn(&format!("no line in metrics.csv for now: {e}"));
+        match written {
+            Ok(()) => _ = self.troubles.end("log"),
+            Err(e) => self.troubles.warn("log", &no_line(&e), watch),
         }
         // A weight that is no number makes losses that are none: as long as they are, spare looking at every weight.
         match self.logged {
@@ -311,4 +325,9 @@ impl Trainer {
             source: self.sampler.with(&mut self.store),
         })
     }
+}
+
+/// What is said when `metrics.csv` cannot be written.
+fn no_line(error: &Error) -> String {
+    format!("no line in metrics.csv for now: {error}")
 }

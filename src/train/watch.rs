@@ -1,5 +1,8 @@
 //! Whoever watches a training: hears of it as it goes, and may ask it to stop.
 
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
 /// What there is to show.
 #[derive(Debug, Clone, Default)]
 pub struct Status {
@@ -18,6 +21,29 @@ pub trait Hear: Send {
 
     /// A line about something that went wrong, or is not as it seems, and does not end the work.
     fn warn(&mut self, text: &str);
+}
+
+/// How long a warning of some kind stands before it is said again.
+const SAY_AGAIN: Duration = Duration::from_secs(3600);
+
+/// What goes wrong at present. What fails at every look need not be said at every look.
+#[derive(Debug, Default)]
+pub(super) struct Troubles(BTreeMap<&'static str, Instant>);
+
+impl Troubles {
+    /// Something of this `kind` has failed: `hear` is told, unless they know.
+    pub fn warn(&mut self, kind: &'static str, text: &str, hear: &mut dyn Hear) {
+        let is_known = self.0.get(kind).is_some_and(|at| at.elapsed() < SAY_AGAIN);
+        if !is_known {
+            self.0.insert(kind, Instant::now());
+            hear.warn(text);
+        }
+    }
+
+    /// Things of this `kind` work; whether that is news.
+    pub fn end(&mut self, kind: &'static str) -> bool {
+        self.0.remove(kind).is_some()
+    }
 }
 
 /// Watches a training.

@@ -283,9 +283,177 @@ fn archives_without_pictures_and_folders_of_several_are_refused() {
     let error = place.error().to_string();
     assert!(error.contains("4 archives and no pictures"), "{error}");
     assert!(error.contains("such as --data"), "{error}");
-    place.put("x.gz", &gzip(b"no archive at all"));
-    let error = place.open_in("x.gz").unwrap_err().to_string();
-    assert!(error.contains("x.gz"), "{error}");
+    for content in [&b"no archive at all"[..], &[b'1'; 5000]] {
+        place.put("x.gz", &gzip(content));
+        let error = place.open_in("x.gz").unwrap_err().to_string();
+        assert!(error.contains("x.gz is no tar archive"), "{error}");
+    }
+}
+
+/// A header of a tar archive, without the sum over it.
+fn header(name: &str, kind: tar::EntryType, size: u64) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_path(name).unwrap();
+    header.set_entry_type(kind);
+    header.set_size(size);
+    header.set_mode(0o644);
+    header
+}
+
+#[test]
+fn links_and_holes_are_named_and_never_followed() {
+    let mut links = vec![];
+    for (name, kind) in [
+        ("b.png", tar::EntryType::Link),
+        ("c.png", tar::EntryType::Symlink),
+    ] {
+        let mut header = header(name, kind, 0);
+        header.set_link_name("a.png").unwrap();
+        header.set_cksum();
+        links.extend(header.as_bytes());
+    }
+    // A file of 2^62 bytes, nearly all of them a hole.
+    let mut sparse = header("d.png", tar::EntryType::GNUSparse, 0);
+    let gnu = sparse.as_gnu_mut().unwrap();
+    let huge = [&[0x80, 0, 0, 0, 0x40][..], &[0; 7]].concat();
+    gnu.sparse[0].offset.copy_from_slice(&huge);
+    gnu.sparse[0].numbytes.copy_from_slice(b"00000000000\0");
+    gnu.realsize.copy_from_slice(&huge);
+    sparse.set_cksum();
+    let before = tar(&[("a.png", grey(1))]);
+    let after = tar(&[("e.png", grey(2))]);
+    let bytes = [&before[..1024], &links, &sparse.as_bytes()[..], &after].concat();
+    for (name, bytes) in [("x.tar", bytes.clone()), ("x.tgz", gzip(&bytes))] {
+        let place = Place::new();
+        let path = place.put(name, &bytes);
+        let opened = place.open_in(name).unwrap();
+        assert_eq!(levels(&opened.pictures), [1, 2], "{:?}", opened.notes);
+        let skipped: Vec<_> = opened.skipped.iter().map(|one| one.path.clone()).collect();
+        assert_eq!(
+            skipped,
+            ["b.png", "c.png", "d.png"].map(|name| path.join(name))
+        );
+        assert!(opened.skipped[2].why.contains("holes"));
+    }
+}
+
+#[test]
+fn a_wrong_checksum_at_the_end_is_told() {
+    let mut bytes = gzip(&tar(&[("a.png", grey(1))]));
+    let at = bytes.len() - 5;
+    bytes[at] ^= 1;
+    let place = Place::new();
+    place.put("x.tgz", &bytes);
+    let opened = place.open_in("x.tgz").unwrap();
+    assert!(
+        opened.notes[0].contains("damaged after 1 picture"),
+        "{:?}",
+        opened.notes
+    );
+}
+
+#[test]
+fn entries_that_overlap_are_refused() {
+    // The directory names one file twice.
+    let mut writer = ZipWriter::new(Cursor::new(vec![]));
+    for name in ["a.png", "b.png"] {
+        writer
+            .start_file(name, SimpleFileOptions::default())
+            .unwrap();
+        writer.write_all(&grey(1)).unwrap();
+    }
+    let mut bytes = writer.finish().unwrap().into_inner();
+    let directory: Vec<usize> = (0..bytes.len())
+        .filter(|&i| bytes[i..].starts_with(b"PK\x01\x02"))
+        .collect();
+    let [first, second] = directory[..] else {
+        panic!("two entries")
+    };
+    bytes.copy_within(first + 42..first + 46, second + 42);
+    let place = Place::new();
+    place.put("x.zip", &bytes);
+    let error = place.open_in("x.zip").unwrap_err().to_string();
+    assert!(error.contains("overlap"), "{error}");
+}
+
+#[test]
+fn archives_beside_and_inside_are_not_passed_over_in_silence() {
+    let inner = zip(&[("a.png", grey(1))]);
+    // Beside pictures.
+    let place = Place::new();
+    place.put("sample.png", &grey(3));
+    place.put("more/all.zip", &inner);
+    let notes = place.open(8).unwrap().notes;
+    assert!(
+        notes[0].starts_with("1 archive left out, e.g. ") && notes[0].contains("all.zip"),
+        "{notes:?}"
+    );
+    // Inside another.
+    let place = Place::new();
+    place.put(
+        "x.zip",
+        &zip(&[("train.zip", inner.clone()), ("test.zip", inner.clone())]),
+    );
+    let error = place.open_in("x.zip").unwrap_err().to_string();
+    assert!(
+        error.contains("2 archives left out") && error.contains("train.zip"),
+        "{error}"
+    );
+    // Alone, beside what was meant as pictures.
+    let place = Place::new();
+    place.put("p.heic", b"");
+    place.put("sub/x.zip", &inner);
+    let opened = place.open(8).unwrap();
+    assert_eq!(levels(&opened.pictures), [1]);
+    assert!(
+        opened.notes[0].contains("1 .heic file left out"),
+        "{:?}",
+        opened.notes
+    );
+    place.put("sub/x.zip", &zip(&[("a.png", b"<html>".to_vec())]));
+    let error = place.error().to_string();
+    assert!(
+        error.contains("none of the 1 pictures") && error.contains(".heic"),
+        "{error}"
+    );
+}
+
+#[test]
+fn runs_of_this_program_in_a_zip_are_no_data() {
+    let place = Place::new();
+    place.put(
+        "x.zip",
+        &zip(&[
+            ("p/a.png", grey(1)),
+            ("p/runs/one/samples/step-000000000.png", grey(9)),
+            ("p/runs/one/config.toml", b"".to_vec()),
+            ("p/runs/one/checkpoints/latest", b"".to_vec()),
+            ("p/config.toml", b"".to_vec()),
+        ]),
+    );
+    let opened = place.open_in("x.zip").unwrap();
+    assert_eq!(levels(&opened.pictures), [1]);
+    assert!(
+        opened.notes[0].starts_with("1 folder of this program's own runs"),
+        "{:?}",
+        opened.notes
+    );
+}
+
+#[test]
+fn commands_to_unpack_can_be_typed() {
+    let place = Place::new();
+    place.put(
+        "my set/x.tar",
+        &tar(&[("cifar-10-batches-py/data_batch_1", vec![0; 3073])]),
+    );
+    let error = place.open_in("my set/x.tar").unwrap_err().to_string();
+    let folder = place.data().join("my set");
+    let want = format!(
+        "`tar -xf '{0}/x.tar' -C '{0}'` and give --data '{0}/cifar-10-batches-py'",
+        folder.display()
+    );
+    assert!(cfg!(windows) || error.ends_with(&want), "{error}");
 }
 
 #[test]

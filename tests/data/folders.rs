@@ -50,7 +50,7 @@ fn damaged_files_are_skipped_and_named_again_from_the_cache() {
     let again = again.0.unwrap();
     assert_eq!(again.skipped, first.skipped);
     assert_eq!(levels(&again.pictures), [1, 6]);
-    let whys = ["damaged", "web page", "empty", "QOI inside"];
+    let whys = ["cut off", "web page", "empty", "QOI inside"];
     let names = ["b.png", "c.jpg", "d.gif", "e.webp"];
     assert_eq!(first.skipped.len(), 4);
     for ((one, why), name) in first.skipped.iter().zip(whys).zip(names) {

@@ -130,3 +130,42 @@ fn every_disguise_gets_its_own_sentence() {
         assert!(one.why.contains(want), "{one:?} should tell of {want}");
     }
 }
+
+/// A picture of 2 x 2 pixels that are numbers of colours in a table, as scanners write them.
+fn palette_tiff() -> Vec<u8> {
+    let entries: [(u16, u16, u32, u32); 10] = [
+        (256, 3, 1, 2),
+        (257, 3, 1, 2),
+        (258, 3, 1, 8),
+        (259, 3, 1, 1),
+        (262, 3, 1, 3),
+        (273, 4, 1, 134),
+        (277, 3, 1, 1),
+        (278, 3, 1, 2),
+        (279, 4, 1, 4),
+        (320, 3, 768, 138),
+    ];
+    let mut bytes = b"II*\0\x08\0\0\0\x0a\0".to_vec();
+    for (tag, kind, count, value) in entries {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(kind.to_le_bytes());
+        bytes.extend(count.to_le_bytes());
+        bytes.extend(value.to_le_bytes());
+    }
+    bytes.extend([0; 4]); // no further picture
+    bytes.extend([0, 1, 2, 3]);
+    bytes.extend([7; 1536]);
+    bytes
+}
+
+#[test]
+fn a_kind_that_cannot_be_read_is_not_called_damaged() {
+    let place = Place::new();
+    place.put("a.png", &grey(1));
+    place.put("b.tif", &palette_tiff());
+    let skipped = place.open(8).unwrap().skipped;
+    assert!(
+        skipped[0].why.starts_with("this program cannot read"),
+        "{skipped:?}"
+    );
+}

@@ -37,11 +37,10 @@ pub fn text(path: &Path) -> &str {
     path.to_str().expect("temporary paths are text")
 }
 
-/// The step of the newest checkpoint in the run `out`.
+/// The step of the newest checkpoint in the run `out`; `latest` may be one behind, if a kill came between the two.
 pub fn newest_step(out: &Path) -> Option<u64> {
-    let latest = std::fs::read_to_string(out.join("checkpoints/latest")).ok()?;
-    let digits = latest.trim().strip_prefix("step-")?;
-    digits.strip_suffix(".safetensors")?.parse().ok()
+    let has_any = out.join("checkpoints").is_dir();
+    has_any.then(|| checkpoint_steps(out).pop())?
 }
 
 /// The steps of all checkpoints in the run `out`, sorted.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use coulomb_gan::cli::machine::Machine;
+use coulomb_gan::cli::run::which;
 use coulomb_gan::numbers::{Error, Result};
 use coulomb_gan::train::kept::{self, Which};
 
@@ -92,7 +93,7 @@ impl Args {
     /// # Errors
     /// If they contradict each other.
     pub fn wanted(&self) -> Result<Wanted> {
-        let which = self.checkpoint.as_deref().map_or(Which::Latest, Which::of);
+        let which = which(self.checkpoint.as_deref());
         let Some(resume) = &self.resume else {
             return Ok(Wanted::New(self.out.clone()));
         };
@@ -104,12 +105,16 @@ impl Args {
                     resume.display()
                 )));
             }
-            return match resume.is_file() {
-                true => {
+            return match (resume.is_file(), &self.checkpoint) {
+                (true, None) => {
                     let run = kept::run_of(resume)?;
                     Ok(Wanted::Old(run, Which::File(resume.clone())))
                 }
-                false => Ok(Wanted::Old(resume.clone(), which)),
+                (true, Some(which)) => Err(Error::usage(format!(
+                    "--checkpoint {which} is of no use with --resume {}, which is a checkpoint; leave it out",
+                    resume.display()
+                ))),
+                (false, _) => Ok(Wanted::Old(resume.clone(), which)),
             };
         }
         let Some(out) = &self.out else {

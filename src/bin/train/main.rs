@@ -18,17 +18,17 @@ use coulomb_gan::cli::start;
 use coulomb_gan::exec::Backend;
 use coulomb_gan::numbers::words::quoted;
 use coulomb_gan::numbers::{Error, Result};
+use coulomb_gan::train::claim::Claim;
 use coulomb_gan::train::model::Model;
 use coulomb_gan::train::presets::PRESETS;
-use coulomb_gan::train::run_dir::Claim;
 use coulomb_gan::train::trainer::Trainer;
 use coulomb_gan::train::watch::Hear;
 use coulomb_gan::train::{Config, RunDir, profile, subject};
 
 /// Where the run will be.
 enum Place {
-    /// In a folder that is made, or in the first free one later.
-    New(Option<Claim>),
+    /// In a folder that is made for it.
+    New(Claim),
     /// Where it is, from this checkpoint on, if there is one.
     Old(RunDir, Option<PathBuf>),
 }
@@ -69,16 +69,16 @@ fn run(args: &Args) -> Result<ExitCode> {
     }
     subject::check_data(&config)?;
     let place = match wanted {
-        // An --out that cannot be used is refused now, not after an hour of decoding.
-        Wanted::New(Some(out)) => Place::New(Some(Claim::new(Some(&out), &config.preset)?)),
-        Wanted::New(None) => Place::New(None),
+        // A place that cannot be used is refused now, not after an hour of decoding.
+        Wanted::New(out) => Place::New(Claim::new(out.as_deref(), &config.preset)?),
         Wanted::Old(folder, which) => {
             let (run, _) = RunDir::open_to_train(&folder)?;
             let checkpoint = which.find(&run)?;
             Place::Old(run, checkpoint)
         }
     };
-    let mut progress = Progress::new(args.quiet, config.steps, advice(&config));
+    let is_new = matches!(place, Place::New(_));
+    let mut progress = Progress::new(args.quiet, config.steps, advice(&config, is_new));
     progress.say(&format!(
         "{} on {}, seed {}",
         config.preset,
@@ -103,11 +103,10 @@ fn train(
     progress.stop_with(signals.clone());
     let mut trainer = Trainer::new(&config, backend, subject)?;
     let run = match place {
-        Place::New(None) => RunDir::create(None, &config)?,
-        Place::New(Some(claim)) => claim.begin(&config)?,
+        Place::New(claim) => claim.begin(&config)?,
         Place::Old(run, checkpoint) => {
             if let Some(checkpoint) = checkpoint {
-                trainer.load(&checkpoint)?;
+                trainer.load(&run, &checkpoint)?;
             }
             go_back(args, &run, &config, &trainer, progress)?;
             run.write_config(&config)?;
@@ -122,6 +121,12 @@ fn train(
         folder.display()
     ));
     trainer.announce_size(&run, progress);
+    if !run.is_locked() {
+        progress.warn(&format!(
+            "{} is on a file system without locks; see to it that no other program trains there",
+            folder.display()
+        ));
+    }
     let result = trainer.run(&run, progress);
     progress.finish();
     if let Err(e) = result {
@@ -137,19 +142,24 @@ fn train(
         ));
         return Ok(ExitCode::from(code));
     }
-    let finished = trainer.finish(&run, backend)?;
-    print(&finished.report)?;
-    for file in finished.files {
-        print(&file.display().to_string())?;
-    }
+    let complete = |why: String| {
+        let again = again::resume(folder, "");
+        Error::failure(format!(
+            "the training is complete and saved, but {why}; to try that again: {again}"
+        ))
+    };
+    let finished = start::guarded(|| trainer.finish(&run, backend))
+        .map_err(|e| complete(format!("what shows it could not be made: {e}")))?;
+    let files = finished.files.iter().map(|file| file.display().to_string());
+    let lines: Vec<String> = [finished.report].into_iter().chain(files).collect();
+    let printed = print(&lines.join("\n"));
     if let Some(first) = finished.failed.first() {
-        return Err(Error::failure(format!(
-            "the training is complete and saved, but {} of the files that show it could not be written: {first}; \
-             to write them again: {}",
-            finished.failed.len(),
-            again::resume(folder, "")
+        let count = finished.failed.len();
+        return Err(complete(format!(
+            "{count} of the files that show it could not be written: {first}"
         )));
     }
+    printed.map_err(|e| complete(e.to_string()))?;
     let code = signals.heard().map(|(_, code)| code);
     Ok(code.map_or(ExitCode::SUCCESS, ExitCode::from))
 }
@@ -193,13 +203,13 @@ fn again_after(folder: &Path, trainer: &Trainer) -> String {
     format!("; go on with: {}", again::resume(folder, &flag))
 }
 
-/// What makes the run of `config` shorter.
-fn advice(config: &Config) -> String {
+/// What makes the run of `config`, which may be new, shorter.
+fn advice(config: &Config, is_new: bool) -> String {
     let mut flags = vec![];
-    if config.backend == "cpu" {
+    if config.backend == "cpu" && cfg!(feature = "gpu") {
         flags.push("--backend gpu");
     }
-    if config.pictures.is_some() && config.width > 128 {
+    if is_new && config.pictures.is_some() && config.width > 128 {
         flags.push("--width 128");
     }
     flags.push("fewer --steps");

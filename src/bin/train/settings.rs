@@ -106,6 +106,9 @@ impl Args {
             c.checkpoint_every = (c.steps / 10).max(1);
             c.keep_every = c.checkpoint_every;
         }
+        if let Some(epsilon) = &self.hyper.epsilon {
+            c.epsilon_final = number("epsilon", epsilon)?;
+        }
         self.apply_fixed(&mut c)?;
         self.override_running(&mut c)?;
         Ok(c)
@@ -120,11 +123,8 @@ impl Args {
         set(&mut c.z_dim, "z-dim", &h.z_dim)?;
         set(&mut c.width, "width", &h.width)?;
         set(&mut c.kernel_dim, "kernel-dim", &h.kernel_dim)?;
-        if let Some(epsilon) = &h.epsilon {
-            let epsilon = number("epsilon", epsilon)?;
-            (c.epsilon, c.epsilon_final) = (epsilon, epsilon);
-        }
         for (target, flag, value) in [
+            (&mut c.epsilon, "epsilon", &h.epsilon),
             (&mut c.epsilon_final, "epsilon-final", &h.epsilon_final),
             (&mut c.lr_g, "lr-g", &h.lr_g),
             (&mut c.lr_d, "lr-d", &h.lr_d),
@@ -184,6 +184,7 @@ impl Args {
                 None if self.resume.is_none() => {
                     "add --preset images to learn from pictures (or cifar10, celeba, lsun)"
                 }
+                _ if self.resume.is_some() => "leave it out",
                 _ => "leave it out, or take --preset images",
             };
             return Err(Error::usage(format!(

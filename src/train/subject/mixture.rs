@@ -114,10 +114,13 @@ impl Subject for MixtureSubject {
         add("field.png", &|path| {
             figures::write_png(path, &field_picture(end.backend, plummer, real, generated)?)
         });
-        add("training.gif", &|path| {
-            let frames = training_frames(end.run, end.step, TRAINING_FRAMES);
-            animation::write_gif(path, &frames, 120)
-        });
+        // Somebody may have removed the looks; a run that is complete makes no others.
+        let frames = training_frames(end.run, end.step, TRAINING_FRAMES);
+        if !frames.is_empty() {
+            add("training.gif", &|path| {
+                animation::write_gif(path, &frames, 120)
+            });
+        }
         add("particles.gif", &|path| {
             animation::write_gif(path, &particle_frames(self.seed, end.backend, real)?, 120)
         });

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::numbers::atomic::check_writable;
+use crate::numbers::atomic::{check_writable, check_writable_folder};
 use crate::numbers::words::quoted;
 use crate::numbers::{Error, Result};
 
@@ -63,13 +63,9 @@ impl Out {
             let is_here = folder.as_os_str().is_empty();
             is_here || folder.exists()
         });
-        let here = here.unwrap_or(Path::new("."));
-        check_writable(&here.join("file")).map_err(|_| {
-            Error::failure(format!(
-                "cannot write into {}; choose another --out",
-                here.join("").display()
-            ))
-        })?;
+        let here = here.filter(|folder| !folder.as_os_str().is_empty());
+        check_writable_folder(here.unwrap_or(Path::new(".")))
+            .map_err(|e| Error::failure(format!("{e}; choose another --out")))?;
         let held = visible(&self.path).len();
         if held > 0 && !replace {
             return Err(Error::usage(format!(

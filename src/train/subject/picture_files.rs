@@ -69,12 +69,12 @@ pub fn write_samples(samples: &Tensor, columns: usize, out: &Out) -> Result<Vec<
     Ok(vec![out.path.clone()])
 }
 
-/// Writes the generated halves of the run's sheets up to `step` as an animation.
-pub fn training_animation(path: &Path, run: &RunDir, step: u64) -> Result<()> {
+/// The generated halves of the run's sheets up to `step`, as far as they are there.
+pub fn training_halves(run: &RunDir, step: u64) -> Vec<RgbImage> {
     let mut frames = training_frames(run, step, TRAINING_FRAMES);
     for frame in &mut frames {
         let [width, height] = grid::first_of_two(frame.dimensions().into());
         *frame = imageops::crop_imm(frame, 0, 0, width, height).to_image();
     }
-    animation::write_gif(path, &frames, 120)
+    frames
 }

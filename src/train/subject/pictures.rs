@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use image::RgbImage;
 use serde::Serialize;
 
-use super::picture_files::training_animation;
+use super::picture_files::training_halves;
 use super::picture_set::{self, spread};
 use super::{End, Finished, Report, Subject, interpolation};
 use crate::data::{Loader, Pictures};
 use crate::exec::Backend;
-use crate::figures::{self, grid};
+use crate::figures::{self, animation, grid};
 use crate::metrics::{Frechet, PictureJudge, ShapesReport};
 use crate::numbers::{Error, Result, Tensor, npy, rng};
 use crate::train::Config;
@@ -208,9 +208,13 @@ impl Subject for PictureSubject {
         add("interpolation.png", &|path| {
             figures::write_png(path, &grid::grid(strip.data(), side, WALK_STEPS))
         });
-        add("training.gif", &|path| {
-            training_animation(path, end.run, end.step)
-        });
+        // Somebody may have removed the looks; a run that is complete makes no others.
+        let frames = training_halves(end.run, end.step);
+        if !frames.is_empty() {
+            add("training.gif", &|path| {
+                animation::write_gif(path, &frames, 120)
+            });
+        }
         Ok(finished)
     }
 
