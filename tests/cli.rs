@@ -302,6 +302,68 @@ fn files_that_do_not_play_along_are_named() {
 }
 
 #[test]
+fn what_cannot_change_is_named_by_the_flag_that_was_typed() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = short_run(folder.path());
+    let refuse = |more: &[&str], words: &str| {
+        let args = [&["--resume", text(&out)], more].concat();
+        let message = refusal("train", &args, 2);
+        assert!(message.contains(words), "{message}");
+    };
+    refuse(&["--batch-size", "32"], "--batch-size 32 cannot change");
+    refuse(
+        &["--schedule", "plateau"],
+        "--schedule plateau cannot change",
+    );
+    refuse(&["--schedule", "plateau"], "this one has exponential");
+    refuse(&["--data", "x"], "makes its own data; leave it out\n");
+    let checkpoint = out.join("checkpoints/step-000000020.safetensors");
+    let args = ["--resume", text(&checkpoint), "--checkpoint", "40"];
+    let message = refusal("train", &args, 2);
+    assert!(
+        message.contains("--checkpoint 40 is of no use"),
+        "{message}"
+    );
+    // What the run has anyway may be said again.
+    let config = std::fs::read_to_string(out.join("config.toml")).unwrap();
+    let epsilon = config
+        .lines()
+        .find_map(|l| l.strip_prefix("epsilon = "))
+        .unwrap();
+    let args = [
+        "--resume",
+        text(&out),
+        "--epsilon",
+        epsilon,
+        "--print-config",
+    ];
+    assert!(run("train", &args).status.success());
+}
+
+#[test]
+fn a_complete_run_whose_looks_are_gone_still_shows_what_it_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = short_run(folder.path());
+    std::fs::remove_dir_all(out.join("samples")).unwrap();
+    std::fs::remove_file(out.join("scatter.png")).unwrap();
+    let output = run("train", &["--resume", text(&out), "--quiet"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert!(out.join("scatter.png").is_file());
+}
+
+#[test]
+fn a_place_for_runs_that_is_none_is_an_error_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("runs"), "no folder").unwrap();
+    let mut train = program("train");
+    let output = train.current_dir(folder.path()).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr.contains("cannot create runs"), "{stderr}");
+}
+
+#[test]
 fn explain_and_list_presets_print_and_exit() {
     let output = run("train", &["--list-presets"]);
     let listing = String::from_utf8(output.stdout).unwrap();

@@ -35,7 +35,7 @@ fn start(mut command: Command, out: &Path) -> Child {
 /// Ends `child` with `signal`; returns its exit code and what it said.
 fn end(mut child: Child, signal: &str) -> (Option<i32>, String) {
     send(&child, signal);
-    let mut left = 600;
+    let mut left = 3000;
     while child.try_wait().unwrap().is_none() {
         left -= 1;
         if left == 0 {

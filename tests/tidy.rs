@@ -190,5 +190,53 @@ fn the_readme_keeps_its_promises() {
         let exists = target.starts_with("https://") || root.join(target).exists();
         assert!(exists, "README.md links to {target}, which is not there");
     }
-    assert!(text.contains("cargo test --locked"), "CI runs this command");
+    assert!(
+        text.contains("cargo test --release --locked"),
+        "CI runs this command"
+    );
+}
+
+/// Every equation, theorem, figure and table of the paper has a row that leads to code, a test or a picture, or says that
+/// it is not here.
+#[test]
+fn the_table_of_the_papers_equations_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_default();
+    let text = read("src/coulomb/theory.md");
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .filter(|line| line.starts_with('|'))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .skip(2)
+        .collect();
+    let named = |name: &str| rows.iter().filter(|row| row[0] == name).count();
+    for number in 1..=35 {
+        assert_eq!(named(&format!("Eq. ({number})")), 1, "Eq. ({number})");
+    }
+    for name in [
+        "Theorem 1",
+        "Theorem 2",
+        "Algorithm 1",
+        "A.1",
+        "Table 1a",
+        "Table 1b",
+    ] {
+        assert_eq!(named(name), 1, "{name}");
+    }
+    for number in 1..=5 {
+        assert_eq!(named(&format!("Figure {number}")), 1);
+    }
+    for row in rows {
+        let mut leads = row.iter().any(|cell| cell.starts_with("not here"));
+        for target in row.iter().filter_map(|cell| cell.strip_prefix('`')) {
+            let target = target.trim_end_matches('`');
+            let is_there = match target.split_once(':') {
+                Some((file, function)) => read(file).contains(&format!("fn {function}(")),
+                None => root.join(".github/pictures").join(target).is_file(),
+            };
+            assert!(is_there, "{}: there is no {target}", row[0]);
+            leads = true;
+        }
+        assert!(leads, "{} leads nowhere", row[0]);
+    }
 }

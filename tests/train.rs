@@ -429,7 +429,7 @@ fn a_run_whose_folder_is_gone_saves_elsewhere() {
         witness
             .warnings
             .iter()
-            .any(|w| w.contains("training goes on"))
+            .any(|w| w.contains("tries again at least every"))
     );
     assert!(witness.warnings.iter().any(|w| w.contains("metrics.csv")));
 }
@@ -483,4 +483,44 @@ fn a_run_that_was_broken_off_before_it_began_is_no_obstacle() {
     let error = RunDir::create(Some(&out), &config(1)).unwrap_err();
     assert!(error.to_string().contains("already holds files"), "{error}");
     assert_eq!(std::fs::read_dir(&out).unwrap().count(), 1);
+}
+
+#[test]
+fn a_state_from_outside_the_run_is_saved_in_it_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let backend = Backend::cpu(Some(1)).unwrap();
+    let out = folder.path().join("run");
+    // As after a full disk: the last state lies elsewhere, and it is that of the last step.
+    let last = train(&out, &config(20), &backend);
+    let elsewhere = folder.path().join("state.safetensors");
+    let (run, config) = RunDir::open_to_train(&out).unwrap();
+    std::fs::rename(kept::newest(&run).unwrap(), &elsewhere).unwrap();
+    let mut trainer = trainer(&config, &backend);
+    trainer.load(&run, &elsewhere).unwrap();
+    assert_eq!(trainer.saved_elsewhere(), Some(elsewhere.as_path()));
+    run_to_the_end(&run, &mut trainer);
+    assert_eq!(trainer.saved_elsewhere(), None);
+    assert!(last == std::fs::read(kept::newest(&run).unwrap()).unwrap());
+}
+
+#[test]
+fn going_back_leaves_no_name_that_leads_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let backend = Backend::cpu(Some(1)).unwrap();
+    train(folder.path(), &config(20), &backend);
+    let (run, _) = RunDir::open_to_train(folder.path()).unwrap();
+    let latest = || std::fs::read_to_string(run.file("checkpoints/latest")).unwrap();
+    assert_eq!(latest(), "step-000000020.safetensors\n");
+    run.set_aside(10).unwrap().expect("a folder");
+    assert_eq!(latest(), "step-000000010.safetensors\n");
+    // As after a kill between the two writes.
+    std::fs::write(
+        run.file("checkpoints/latest"),
+        "step-000000000.safetensors\n",
+    )
+    .unwrap();
+    drop(run);
+    let (run, _) = RunDir::open_to_train(folder.path()).unwrap();
+    let latest = std::fs::read_to_string(run.file("checkpoints/latest")).unwrap();
+    assert_eq!(latest, "step-000000010.safetensors\n");
 }

@@ -249,6 +249,19 @@ mod tests {
     }
 
     #[test]
+    fn one_that_cannot_be_removed_keeps_no_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = preset("images").unwrap();
+        (config.keep, config.keep_every) = (1, 1000);
+        let run = run(dir.path(), &[(10, 9.0), (30, 8.0), (40, 1.0), (50, 7.0)]);
+        let stuck = run.file("checkpoints/step-000000020.safetensors");
+        fs::create_dir(&stuck).unwrap();
+        let error = prune(&run, &config).unwrap_err().to_string();
+        assert!(error.contains("step-000000020"), "{error}");
+        assert_eq!(steps(&run), [10, 20, 40, 50]);
+    }
+
+    #[test]
     fn a_million_steps_of_images_keep_a_few_checkpoints() {
         let config = preset("images").unwrap();
         assert_eq!(config.steps / config.checkpoint_every, 1000);

@@ -84,3 +84,32 @@ impl Watch for Unwatched {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Counter(usize);
+
+    impl Hear for Counter {
+        fn say(&mut self, _: &str) {}
+
+        fn warn(&mut self, _: &str) {
+            self.0 += 1;
+        }
+    }
+
+    #[test]
+    fn what_keeps_failing_is_said_once() {
+        let (mut troubles, mut counter) = (Troubles::default(), Counter::default());
+        for step in 0..5 {
+            troubles.warn("save", &format!("step {step}"), &mut counter);
+            troubles.warn("look", "no colours", &mut counter);
+        }
+        assert_eq!(counter.0, 2);
+        assert!(troubles.end("save") && !troubles.end("save"));
+        troubles.warn("save", "again", &mut counter);
+        assert_eq!(counter.0, 3);
+    }
+}

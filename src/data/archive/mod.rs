@@ -7,6 +7,7 @@ mod sink;
 mod source;
 mod unpack;
 
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -98,12 +99,12 @@ pub(super) fn build(
                     "there is no directory of its files at its end ({e})"
                 ))
             })?;
-            if zip.has_overlapping_files().unwrap_or(true) {
-                return Err(refused("its files overlap each other".into()));
-            }
+            let length = fs::metadata(&path).map_or(0, |m| m.len());
             let names = zip_names(&zip);
             total = pictures(&names).unwrap_or(0);
-            Box::new(move || sink.finish_with(&failure, |sink| unzip(&mut zip, &names, sink)))
+            Box::new(move || {
+                sink.finish_with(&failure, |sink| unzip(&mut zip, &names, length, sink))
+            })
         }
         Kind::Tar => Box::new(move || sink.finish_with(&failure, |sink| untar(file, sink))),
         Kind::TarGz => Box::new(move || {

@@ -24,13 +24,15 @@ pub(super) fn zip_names(zip: &ZipArchive<Source>) -> Vec<String> {
     (0..zip.len()).map(name).collect()
 }
 
-/// All files of a zip archive. Each stands for itself, so a damaged one is skipped.
+/// All files of a zip archive of `length` bytes. Each stands for itself, so a damaged one is skipped.
 pub(super) fn unzip(
     zip: &mut ZipArchive<Source>,
     names: &[String],
+    length: u64,
     sink: &mut Sink,
 ) -> std::result::Result<(), Stop> {
     sink.runs = runs(names);
+    let mut unpacked = 0u64;
     for (i, name) in names.iter().enumerate() {
         let why = match zip.by_index(i) {
             Ok(file) if file.is_symlink() => {
@@ -38,13 +40,21 @@ pub(super) fn unzip(
                 continue;
             }
             Ok(file) if !file.is_file() => continue,
-            Ok(mut file) => match sink.entry(name, &mut file) {
-                Err(Stop::CutOff(e)) => format!("it is damaged: {e}"),
-                other => {
-                    other?;
-                    continue;
+            Ok(mut file) => {
+                // A few bytes that unpack to many may be named as often as somebody likes.
+                unpacked = unpacked.saturating_add(file.compressed_size());
+                if unpacked > length {
+                    let e = io::Error::other("its files overlap each other");
+                    return Err(Stop::CutOff(e));
                 }
-            },
+                match sink.entry(name, &mut file) {
+                    Err(Stop::CutOff(e)) => format!("it is damaged: {e}"),
+                    other => {
+                        other?;
+                        continue;
+                    }
+                }
+            }
             Err(ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED)) => {
                 "it is encrypted; unpack the archive and give the folder".into()
             }

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use image::imageops;
+use image::{RgbImage, imageops};
 
 use super::{Form, Out, training_frames};
-use crate::figures::{self, animation, grid};
+use crate::figures::{self, grid};
 use crate::numbers::folder::Filling;
 use crate::numbers::{Error, Result, Tensor, npy};
 use crate::train::RunDir;
