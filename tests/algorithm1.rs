@@ -11,7 +11,7 @@ use coulomb_gan::models::{Dcgan, Mlp};
 use coulomb_gan::nn::{Activation, Mode, Network, Statistics};
 use coulomb_gan::optim::Adam;
 use coulomb_gan::tape::{Op, Tape, Var};
-use support::random_source;
+use support::{elementary_potential, random_source};
 
 const BATCH: usize = 3;
 const Z_DIM: usize = 4;
@@ -148,7 +148,7 @@ fn straight(players: &Players, ball: bool) -> Step {
         false => a,
     });
     let errors = places.map(|a| {
-        let phi = potential(t, a, y, fixed);
+        let phi = potential(t, [a, y, fixed]);
         let phi = t.scale(phi, SCALE);
         let value = d.record(t, a, Mode::Train);
         let value = t.reshape(value, [BATCH]);
@@ -176,24 +176,11 @@ fn straight(players: &Players, ball: bool) -> Step {
     }
 }
 
-/// Eq. (8), from differences, squares, sums and powers; a constant.
-fn potential(t: &mut Tape, a: Var, y: Var, x: Var) -> Var {
-    let m = t.shape(a).count() / BATCH;
-    let a = t.reshape(a, [BATCH, 1, m]);
-    let a = t.broadcast(a, [BATCH, BATCH, m]);
-    let [pull, push] = [y, x].map(|charges| {
-        let b = t.reshape(charges, [BATCH, m]);
-        let b = t.broadcast(b, [BATCH, BATCH, m]);
-        let difference = t.sub(a, b);
-        let square = t.square(difference);
-        let distance = t.sum(square, 2..3);
-        let s = t.affine(distance, 1.0, EPSILON * EPSILON);
-        let k = t.pow(s, -f64::from(D) / 2.0);
-        let sum = t.sum(k, 1..2);
-        let mean = t.scale(sum, 1.0 / BATCH as f64);
-        t.reshape(mean, [BATCH])
-    });
-    let phi = t.sub(pull, push);
+/// Eq. (8), a constant.
+fn potential(t: &mut Tape, places_and_charges: [Var; 3]) -> Var {
+    let m = t.shape(places_and_charges[0]).count() / BATCH;
+    let rows = places_and_charges.map(|points| t.reshape(points, [BATCH, m]));
+    let phi = elementary_potential(t, D, EPSILON, rows);
     t.stop_gradient(phi)
 }
 

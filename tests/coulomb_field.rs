@@ -126,27 +126,6 @@ fn record(d: u32, names: [&str; 3], rows: [usize; 3], m: usize) -> Recorded {
     }
 }
 
-/// `Φ̂` from elementary operations only: all differences, squares, sums and powers on the tape.
-fn elementary_potential(t: &mut Tape, c: &Charges) -> Var {
-    let mean_kernel = |t: &mut Tape, b: Var| {
-        let (n, m, charges) = (t.shape(c.a)[0], t.shape(c.a)[1], t.shape(b)[0]);
-        let a = t.reshape(c.a, [n, 1, m]);
-        let a = t.broadcast(a, [n, charges, m]);
-        let b = t.stop_gradient(b);
-        let b = t.broadcast(b, [n, charges, m]);
-        let difference = t.sub(a, b);
-        let square = t.square(difference);
-        let distance = t.sum(square, 2..3);
-        let s = t.affine(distance, 1.0, EPSILON * EPSILON);
-        let k = t.pow(s, -f64::from(c.d) / 2.0);
-        let sum = t.sum(k, 1..2);
-        let mean = t.scale(sum, 1.0 / charges as f64);
-        t.reshape(mean, [n])
-    };
-    let (pull, push) = (mean_kernel(t, c.y), mean_kernel(t, c.x));
-    t.sub(pull, push)
-}
-
 /// A charge sits exactly on an evaluation point: the field is the difference quotient that moves the point
 /// and leaves its twin among the charges where it is.
 #[test]
@@ -210,8 +189,8 @@ fn the_field_is_minus_the_gradient_of_the_potential_however_recorded() {
             [sets.generated, sets.real, sets.generated],
             sets.m,
         );
-        let by_hand = elementary_potential(&mut r.tape, &r.charges);
-        let a = r.charges.a;
+        let Charges { a, y, x, .. } = r.charges;
+        let by_hand = support::elementary_potential(&mut r.tape, sets.d, EPSILON, [a, y, x]);
         let gradients = [r.phi, by_hand].map(|phi| r.tape.grad_of_sum(phi, &[a])[0]);
         let mut source = |name: &str| if name == "y" { sets.y() } else { sets.x() };
         let mut numbers = |v| support::value(&r.tape, v, &mut source);

@@ -1,6 +1,6 @@
 //! Which state of which run: the flags that the programs share that use what has been trained.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -15,7 +15,7 @@ use crate::train::{Config, RunDir};
 const TRIES: usize = 5;
 
 /// What `--checkpoint` says: `latest`, `best`, a step written as any whole number, or a file.
-pub fn which(text: Option<&str>) -> Which {
+fn which(text: Option<&str>) -> Which {
     match text {
         None | Some("latest") => Which::Latest,
         Some("best") => Which::Best,
@@ -23,6 +23,22 @@ pub fn which(text: Option<&str>) -> Which {
             Ok(step) => Which::Step(step),
             Err(_) => Which::File(text.into()),
         },
+    }
+}
+
+/// The folder of a run and which of its states, from `--FLAG`, which is that folder or a checkpoint in it, and
+/// `--checkpoint`.
+///
+/// # Errors
+/// If both name a checkpoint, or the one that is named lies in no run.
+pub fn meant(flag: &str, path: &Path, checkpoint: Option<&str>) -> Result<(PathBuf, Which)> {
+    match (path.is_file(), checkpoint) {
+        (true, None) => Ok((kept::run_of(path)?, Which::File(path.to_owned()))),
+        (true, Some(which)) => Err(Error::usage(format!(
+            "--checkpoint {which} is of no use with --{flag} {}, which is a checkpoint; leave it out",
+            path.display()
+        ))),
+        (false, _) => Ok((path.to_owned(), which(checkpoint))),
     }
 }
 
@@ -43,19 +59,7 @@ impl Run {
     /// # Errors
     /// If there is no such run or checkpoint.
     pub fn find(&self) -> Result<(Config, PathBuf)> {
-        let (folder, which) = match (self.run.is_file(), &self.checkpoint) {
-            (true, None) => (kept::run_of(&self.run)?, Which::File(self.run.clone())),
-            (true, Some(which)) => {
-                return Err(Error::usage(format!(
-                    "--checkpoint {which} is of no use with --run {}, which is a checkpoint; leave it out",
-                    self.run.display()
-                )));
-            }
-            (false, which) => {
-                let which = self::which(which.as_deref());
-                (self.run.clone(), which)
-            }
-        };
+        let (folder, which) = meant("run", &self.run, self.checkpoint.as_deref())?;
         let (run, config) = RunDir::open(&folder)?;
         let checkpoint = which.find(&run)?;
         let checkpoint = checkpoint.ok_or_else(|| {

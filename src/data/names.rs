@@ -92,9 +92,7 @@ impl LeftOut {
     /// One more file that is no picture.
     pub(super) fn other(&mut self, path: PathBuf) {
         match is_archive(&path) {
-            true => self
-                .archives
-                .push(PathBuf::from(path.to_string_lossy().into_owned())),
+            true => self.archives.push(path),
             false => self.others += 1,
         }
     }

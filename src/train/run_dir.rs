@@ -3,6 +3,7 @@
 //! ```text
 //! config.toml                              everything needed to repeat the run
 //! metrics.csv                              one line per logged step
+//! metrics-NNNN.csv                         another table that was found in its place
 //! checkpoints/step-NNNNNNNNN.safetensors   complete state
 //! checkpoints/latest                       the name of the newest
 //! samples/step-NNNNNNNNN.png               what the generator makes of the same latents

@@ -90,6 +90,28 @@ pub fn value(tape: &Tape, v: Var, source: &mut dyn FnMut(&str) -> Vec<f64>) -> V
     reference::evaluate(tape, source).swap_remove(v.index())
 }
 
+/// `Φ̂` at the rows of `a` due to those of `y` and `x`, Eq. (8), from elementary operations only: all differences, squares,
+/// sums and powers on the tape. The charges get no gradient.
+pub fn elementary_potential(t: &mut Tape, d: u32, epsilon: f64, [a, y, x]: [Var; 3]) -> Var {
+    let (n, m) = (t.shape(a)[0], t.shape(a)[1]);
+    let [pull, push] = [y, x].map(|b| {
+        let charges = t.shape(b)[0];
+        let a = t.reshape(a, [n, 1, m]);
+        let a = t.broadcast(a, [n, charges, m]);
+        let b = t.stop_gradient(b);
+        let b = t.broadcast(b, [n, charges, m]);
+        let difference = t.sub(a, b);
+        let square = t.square(difference);
+        let distance = t.sum(square, 2..3);
+        let s = t.affine(distance, 1.0, epsilon * epsilon);
+        let k = t.pow(s, -f64::from(d) / 2.0);
+        let sum = t.sum(k, 1..2);
+        let mean = t.scale(sum, 1.0 / charges as f64);
+        t.reshape(mean, [n])
+    });
+    t.sub(pull, push)
+}
+
 /// Random numbers for each input and state of `tape` by its name, in `f64`.
 pub fn random_source(
     tape: &Tape,

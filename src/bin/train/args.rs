@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use coulomb_gan::cli::machine::Machine;
-use coulomb_gan::cli::run::which;
+use coulomb_gan::cli::run::meant;
 use coulomb_gan::numbers::{Error, Result};
-use coulomb_gan::train::kept::{self, Which};
+use coulomb_gan::train::kept::Which;
 
 use super::help;
 use super::settings::{Hyper, PictureFlags};
@@ -93,7 +93,7 @@ impl Args {
     /// # Errors
     /// If they contradict each other.
     pub fn wanted(&self) -> Result<Wanted> {
-        let which = which(self.checkpoint.as_deref());
+        let checkpoint = self.checkpoint.as_deref();
         let Some(resume) = &self.resume else {
             return Ok(Wanted::New(self.out.clone()));
         };
@@ -105,17 +105,8 @@ impl Args {
                     resume.display()
                 )));
             }
-            return match (resume.is_file(), &self.checkpoint) {
-                (true, None) => {
-                    let run = kept::run_of(resume)?;
-                    Ok(Wanted::Old(run, Which::File(resume.clone())))
-                }
-                (true, Some(which)) => Err(Error::usage(format!(
-                    "--checkpoint {which} is of no use with --resume {}, which is a checkpoint; leave it out",
-                    resume.display()
-                ))),
-                (false, _) => Ok(Wanted::Old(resume.clone(), which)),
-            };
+            let (run, which) = meant("resume", resume, checkpoint)?;
+            return Ok(Wanted::Old(run, which));
         }
         let Some(out) = &self.out else {
             return Err(Error::usage(
@@ -123,7 +114,10 @@ impl Args {
             ));
         };
         match out.join("config.toml").is_file() {
-            true => Ok(Wanted::Old(out.clone(), which)),
+            true => {
+                let (run, which) = meant("out", out, checkpoint)?;
+                Ok(Wanted::Old(run, which))
+            }
             false => Ok(Wanted::New(Some(out.clone()))),
         }
     }

@@ -91,7 +91,8 @@ impl<'a> Sink<'a> {
     ) {
         let result = unpack(&mut self);
         let mut left_out = std::mem::take(&mut self.left_out);
-        left_out.runs.append(&mut self.runs);
+        let runs = std::mem::take(&mut self.runs).into_iter();
+        left_out.runs = runs.map(|run| self.full(&run)).collect();
         let failed = failure.lock().ok().and_then(|mut first| first.take());
         let last = match (failed, result) {
             (Some(e), _) => Item::Failed(e),
@@ -120,6 +121,12 @@ impl<'a> Sink<'a> {
         (!is_hidden && !is_in_run).then_some(path)
     }
 
+    /// A path in the archive with the archive's name before it, as Unicode: the cache keeps it as JSON.
+    fn full(&self, path: &Path) -> PathBuf {
+        let full = self.name.join(path);
+        PathBuf::from(full.to_string_lossy().into_owned())
+    }
+
     /// Takes the entry `name`; what is in it is read only if it may be a picture.
     pub(super) fn entry(
         &mut self,
@@ -129,7 +136,7 @@ impl<'a> Sink<'a> {
         let Some(path) = self.path(name) else {
             return Ok(());
         };
-        let full = self.name.join(&path);
+        let full = self.full(&path);
         let skip = |why| Item::Skipped(Skipped::new(&full, why));
         let is_set = cifar::Version::of(&path).is_some() || path.ends_with(lsun::FILE);
         match named(&path) {
@@ -162,7 +169,7 @@ impl<'a> Sink<'a> {
         let Some(path) = self.path(name) else {
             return Ok(());
         };
-        let full = self.name.join(&path);
+        let full = self.full(&path);
         match named(&path) {
             Named::Picture | Named::Nothing => {
                 self.put(Item::Skipped(Skipped::new(&full, why)))?;

@@ -65,7 +65,8 @@ pub(super) fn unzip(
     Ok(())
 }
 
-/// The folders of this program's runs among files of these names.
+/// The folders of this program's runs among files of these names. (A tar archive has no list of them at its start, so
+/// there they are not known before their pictures come.)
 fn runs(names: &[String]) -> Vec<PathBuf> {
     let paths = || names.iter().map(Path::new);
     let configs = paths().filter(|path| path.ends_with("config.toml"));
