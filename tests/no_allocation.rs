@@ -9,6 +9,7 @@
     reason = "a global allocator that counts is an unsafe trait to implement"
 )]
 
+#[allow(dead_code, reason = "some of it is for `tests/engine` only")]
 mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -3,7 +3,8 @@
 
 #![cfg(unix)]
 
-mod programs;
+#[allow(dead_code, reason = "some of it is for the other tests only")]
+mod process;
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +13,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use coulomb_gan::numbers::tensor_file::TensorFile;
-use programs::{checkpoint_steps, newest_step, program, run, send, text, wait_until};
+use process::{checkpoint_steps, newest_step, program, run, send, text, wait_until};
 
 /// Steps between checkpoints, and between lines of `metrics.csv`.
 const EVERY: u64 = 200;

@@ -20,7 +20,7 @@
 //! short list of fused steps).
 //!
 //! Adding a primitive touches four places: its line in [`op`], its rule in [`grad`], its kernels in
-//! [`crate::exec`], its case in `tests/primitives/main.rs`.
+//! [`crate::exec`], its case in `tests/engine/primitives/`.
 
 pub mod convolution;
 pub mod explain;

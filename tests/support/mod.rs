@@ -1,7 +1,5 @@
 //! What several test files need: random numbers, every device, runs, and the names of all primitives.
 
-#![allow(dead_code, reason = "each test file asks for its own part")]
-
 use std::io::Write;
 use std::sync::OnceLock;
 

@@ -2,13 +2,10 @@
 //! and evaluates, and says in one sentence what is wrong. Without a GPU these tests say so and are skipped; with
 //! `COULOMB_REQUIRE_GPU=1` they fail.
 
-#![cfg(feature = "gpu")]
-
-mod programs;
-mod support;
-
 use std::path::Path;
 
+use crate::process::{program, refusal, run, text};
+use crate::support;
 use coulomb_gan::exec::gpu::{self, Device, Engine};
 use coulomb_gan::exec::{Backend, Precision, Program, Store};
 use coulomb_gan::numbers::rng;
@@ -17,7 +14,6 @@ use coulomb_gan::tape::{Op, Tape};
 use coulomb_gan::train::Config;
 use coulomb_gan::train::model::Model;
 use coulomb_gan::train::presets::preset;
-use programs::{refusal, run, text};
 
 /// A recorded training step with its state.
 struct Training {
@@ -517,7 +513,7 @@ fn flags_that_only_a_gpu_understands() {
 #[cfg(target_os = "linux")]
 fn a_machine_without_a_gpu_says_so() {
     for args in [&["--backend", "gpu"][..], &["--list-devices"]] {
-        let mut train = programs::program("train");
+        let mut train = program("train");
         for variable in ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"] {
             train.env(variable, "/nonexistent/driver.json");
         }

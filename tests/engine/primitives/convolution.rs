@@ -1,7 +1,8 @@
 //! The trials of the convolution family: random kernels, strides, paddings and picture sizes, and a few shapes
 //! that are larger than the blocks in which the CPU executor works.
 
-use super::{Draw, Trial, oracle, support};
+use super::{Draw, Trial};
+use crate::{oracle, support};
 use coulomb_gan::numbers::Shape;
 use coulomb_gan::tape::convolution::Convolution;
 use coulomb_gan::tape::{Tape, Var, Window};

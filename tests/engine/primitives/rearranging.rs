@@ -2,7 +2,8 @@
 
 use coulomb_gan::tape::Tape;
 
-use super::{Draw, Trial, oracle, support};
+use super::{Draw, Trial};
+use crate::{oracle, support};
 
 pub fn input(draw: &Draw) -> Vec<Trial> {
     let shape = draw.matrix();

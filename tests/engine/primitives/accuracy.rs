@@ -4,7 +4,8 @@ use coulomb_gan::exec::Backend;
 use coulomb_gan::tape::Tape;
 
 use super::pointwise::Unary;
-use super::{oracle, same_bits, support};
+use super::same_bits;
+use crate::{oracle, support};
 
 /// The bounds that `exec::cpu::lanes::math` states, in units in the last place.
 pub const EXP_ULPS: usize = 2;

@@ -2,8 +2,7 @@
 //! `f64`, the values at kinks, gradients of gradients, and the bookkeeping around the rules (stopped
 //! gradients, values used many times, independent values), alone and in a small network.
 
-mod support;
-
+use crate::support;
 use coulomb_gan::exec::check::check_gradient;
 use coulomb_gan::exec::{Backend, Precision, Store};
 use coulomb_gan::tape::convolution::Convolution;

@@ -1,11 +1,9 @@
 //! The programs as a user meets them: files they write, sentences they end in, exit codes.
 
-mod programs;
-
 use std::path::{Path, PathBuf};
 
+use crate::process::{program, refusal, run, text};
 use coulomb_gan::exec::cpu::Isa;
-use programs::{program, refusal, run, text};
 
 /// A short run that touches everything.
 fn short_run(folder: &Path) -> PathBuf {

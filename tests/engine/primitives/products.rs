@@ -3,7 +3,8 @@
 use coulomb_gan::numbers::Shape;
 use coulomb_gan::tape::Tape;
 
-use super::{Draw, Trial, oracle, support};
+use super::{Draw, Trial};
+use crate::{oracle, support};
 
 pub fn matmul(draw: &Draw) -> Vec<Trial> {
     let [m, k, n, _] = draw.sizes;

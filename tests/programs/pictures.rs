@@ -1,10 +1,9 @@
 //! Runs on pictures: known answers, exact resume, the same bits for any number of threads, the files they write,
 //! and what is said when something is wrong. All with tiny networks.
 
-mod programs;
-
 use std::path::{Path, PathBuf};
 
+use crate::process::{refusal, run, text};
 use coulomb_gan::exec::Backend;
 use coulomb_gan::exec::cpu::{Device, Isa};
 use coulomb_gan::models::dcgan::Norm;
@@ -15,7 +14,6 @@ use coulomb_gan::train::trainer::Trainer;
 use coulomb_gan::train::watch::Unwatched;
 use coulomb_gan::train::{Config, RunDir, kept, subject};
 use image::{Rgb, RgbImage};
-use programs::{refusal, run, text};
 
 /// Shapes of 16 pixels a side, so few that an epoch ends within a run.
 fn config(steps: u64) -> Config {

@@ -2,8 +2,6 @@
 //! it stands, and everything that the presets and the cases of the other tests compile, for real devices and for
 //! software, in both precisions.
 
-#![cfg(feature = "gpu")]
-
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -13,8 +11,9 @@ use coulomb_gan::tape::op::Charges;
 use coulomb_gan::tape::{Tape, Window};
 use coulomb_gan::train::model::Model;
 use coulomb_gan::train::presets::{PRESETS, preset};
-use naga::back::PipelineConstants;
-use naga::valid::{Capabilities, ValidationFlags, Validator};
+use wgpu::naga;
+use wgpu::naga::back::PipelineConstants;
+use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
 
 /// Parses and validates a module, then once more with these values for its overrides.
 fn validate(name: &str, text: &str, overrides: &[(String, f64)]) {

@@ -8,13 +8,9 @@
 mod accuracy;
 mod convolution;
 mod coulomb;
-#[path = "../oracle/mod.rs"]
-mod oracle;
 mod pointwise;
 mod products;
 mod rearranging;
-#[path = "../support/mod.rs"]
-mod support;
 
 use convolution::Which;
 use coulomb_gan::exec::{Backend, Precision};
@@ -22,6 +18,8 @@ use coulomb_gan::numbers::Shape;
 use coulomb_gan::tape::Tape;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+
+use crate::{oracle, support};
 
 /// Half a unit in the last place, relative: the error of one rounding to `f32`.
 const ROUNDING: f64 = f32::EPSILON as f64 / 2.0;

@@ -2,8 +2,7 @@
 //! batch norm's statistics against sums written out here, activations at their kinks, and DCGANs in which
 //! signals neither die nor explode.
 
-mod support;
-
+use crate::support;
 use coulomb_gan::exec::check::check_gradient;
 use coulomb_gan::exec::{Backend, Precision, Store, reference};
 use coulomb_gan::models::Dcgan;

@@ -1,8 +1,7 @@
 //! Proves that what should run as one step does, that what nobody needs does not run, and that a listing says
 //! what each step costs.
 
-mod support;
-
+use crate::support;
 use coulomb_gan::exec::{Backend, Store};
 use coulomb_gan::tape::plan::{Kernel, Plan, SlotKind};
 use coulomb_gan::tape::{Tape, Var, Window};

@@ -1,11 +1,9 @@
 //! Proves that the distances of sets of pictures mean something: small between halves of one set, growing with
 //! noise and blur, the same on every backend, and with an answer for what is no set of pictures.
 
-mod support;
-
+use crate::support::{self, uniform};
 use coulomb_gan::exec::Backend;
 use coulomb_gan::metrics::{Frechet, PictureJudge};
-use support::uniform;
 
 const SIDE: usize = 16;
 const SIZE: usize = 3 * SIDE * SIDE;

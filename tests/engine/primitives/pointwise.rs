@@ -3,7 +3,8 @@
 use coulomb_gan::tape::{Tape, Var};
 
 use super::accuracy::{ELU_ULPS, EXP_ULPS, TANH_ULPS};
-use super::{Draw, Trial, oracle};
+use super::{Draw, Trial};
+use crate::oracle;
 
 /// Records a function of one number.
 pub type Unary = fn(&mut Tape, Var) -> Var;

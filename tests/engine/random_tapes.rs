@@ -1,8 +1,7 @@
 //! Proves that planning changes nothing but speed: fused programs on shared memory compute what the
 //! unfused reference computes, on random tapes with shared values, several outputs and swapped states.
 
-mod support;
-
+use crate::support;
 use coulomb_gan::exec::{Backend, Precision, Program, Store};
 use coulomb_gan::numbers::Shape;
 use coulomb_gan::tape::op::Charges;

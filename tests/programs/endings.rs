@@ -1,17 +1,15 @@
 //! However a training ends, what was trained is on disk: signals, consoles that go away, files that somebody removes or
 //! has locked, disks that are full.
 
-#![cfg(unix)]
-
-mod programs;
-
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use programs::{checkpoint_steps, newest_step, program, refusal, run, send, text, wait_until};
+use crate::process::{
+    checkpoint_steps, newest_step, program, refusal, run, send, text, wait_until,
+};
 
 /// Flags of a run that does not end by itself.
 const ENDLESS: &str = "--steps 100M --sample-every 100M --checkpoint-every 500 --width 16 --batch-size 16 --threads 1";

@@ -1,8 +1,7 @@
 //! Proves that mistakes are refused while recording or compiling, with a message that names the operation, the
 //! layer and the shapes, and that odd but legal recordings work.
 
-mod support;
-
+use crate::support;
 use coulomb_gan::exec::{Backend, Store};
 use coulomb_gan::tape::op::Charges;
 use coulomb_gan::tape::{Tape, Var};

@@ -4,7 +4,8 @@ use coulomb_gan::numbers::Shape;
 use coulomb_gan::tape::op::Charges;
 use coulomb_gan::tape::{Tape, Var};
 
-use super::{Draw, Trial, oracle, support};
+use super::{Draw, Trial};
+use crate::{oracle, support};
 
 /// The oracle's formula for one point `a`, from `d`, `epsilon`, `a`, the charges, and a vector.
 type CoulombFormula = fn(f64, f64, &[f64], &[oracle::Charge], &[f64]) -> Vec<f64>;

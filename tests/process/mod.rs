@@ -1,7 +1,5 @@
 //! Running the programs, and what every refusal has to look like.
 
-#![allow(dead_code, reason = "each test file asks for its own part")]
-
 use std::path::Path;
 use std::process::{Command, Output};
 

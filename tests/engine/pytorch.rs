@@ -1,8 +1,7 @@
 //! Proves that layers, networks and distances compute what PyTorch and NumPy compute: numbers that
 //! `tests/fixtures/make.py` wrote down in `f64`, compared with the reference in `f64` and with every CPU kernel.
 
-mod support;
-
+use crate::support;
 use coulomb_gan::exec::{Store, reference};
 use coulomb_gan::metrics::frechet::{Moments, distance};
 use coulomb_gan::models::Dcgan;
@@ -83,7 +82,7 @@ struct Distance {
 }
 
 fn fixtures() -> Fixtures {
-    serde_json::from_str(include_str!("fixtures/pytorch.json")).expect("what make.py wrote")
+    serde_json::from_str(include_str!("../fixtures/pytorch.json")).expect("what make.py wrote")
 }
 
 /// The numbers that `make.py` calls by this name.

@@ -3,9 +3,7 @@
 //! on the tape; it follows from the energy of Eq. (33) as Appendix A.4 says; and in `f32` nothing cancels
 //! where points are near each other and far from the origin.
 
-mod oracle;
-mod support;
-
+use crate::{oracle, support};
 use coulomb_gan::exec::check::check_gradient;
 use coulomb_gan::tape::op::Charges;
 use coulomb_gan::tape::{Tape, Var};

@@ -138,7 +138,7 @@ fn random_bytes_are_answered() {
     }
 }
 
-/// `cargo test --test any_bytes -- --ignored` writes the seeds to where the fuzzer looks for them.
+/// `cargo test --release --test programs any_bytes -- --ignored` writes the seeds to where the fuzzer looks for them.
 #[test]
 #[ignore = "writes into fuzz/"]
 fn write_seeds() {

@@ -2,8 +2,7 @@
 //! function of its own. The gradients that reach both players' Adam are compared with that recording, and with
 //! differences of the two losses.
 
-mod support;
-
+use crate::support::{elementary_potential, random_source};
 use coulomb_gan::coulomb::algorithm1::Algorithm1;
 use coulomb_gan::exec::reference;
 use coulomb_gan::models::dcgan::{Norm, Output};
@@ -11,7 +10,6 @@ use coulomb_gan::models::{Dcgan, Mlp};
 use coulomb_gan::nn::{Activation, Mode, Network, Statistics};
 use coulomb_gan::optim::Adam;
 use coulomb_gan::tape::{Op, Tape, Var};
-use support::{elementary_potential, random_source};
 
 const BATCH: usize = 3;
 const Z_DIM: usize = 4;

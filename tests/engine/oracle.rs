@@ -1,8 +1,6 @@
 //! Every primitive a second time, in `f64`, straight from its formula: an oracle that shares no code with
 //! the library. Where the library uses one identity, the oracle uses another.
 
-#![allow(dead_code, reason = "each test file asks for its own part")]
-
 use coulomb_gan::tape::convolution::Convolution;
 
 /// `scale · x + shift`.

@@ -1,0 +1,25 @@
+//! Proofs about numbers: every primitive on every executor, gradients, plans, layers, the field and the theory behind
+//! it. One program instead of one per file: most of the time that building tests takes goes into linking.
+
+mod algorithm1;
+mod coulomb_field;
+mod frechet;
+#[cfg(feature = "gpu")]
+mod gpu;
+mod gradients;
+#[cfg(feature = "gpu")]
+mod kernels;
+mod layers;
+mod oracle;
+mod plan;
+mod primitives;
+#[cfg(feature = "gpu")]
+#[path = "../process/mod.rs"]
+#[allow(dead_code, reason = "some of it is for `tests/programs` only")]
+mod process;
+mod pytorch;
+mod random_tapes;
+mod recording;
+#[path = "../support/mod.rs"]
+mod support;
+mod theory;

@@ -1,0 +1,10 @@
+//! The programs from end to end: as a user meets them, and the training loop behind them.
+
+mod any_bytes;
+mod cli;
+#[cfg(unix)]
+mod endings;
+mod pictures;
+#[path = "../process/mod.rs"]
+mod process;
+mod train;
