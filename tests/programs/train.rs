@@ -6,6 +6,7 @@ use std::path::Path;
 use coulomb_gan::exec::Backend;
 use coulomb_gan::numbers::tensor_file::TensorFile;
 use coulomb_gan::numbers::{Error, Result, Tensor};
+use coulomb_gan::train::method::Method;
 use coulomb_gan::train::model::Source;
 use coulomb_gan::train::subject::{End, Finished, Report, Subject};
 use coulomb_gan::train::trainer::Trainer;
@@ -17,6 +18,8 @@ fn config(steps: u64) -> Config {
     Config {
         preset: "test".into(),
         backend: "cpu".into(),
+        objective: Method::Coulomb,
+        critic_steps: 1,
         precision: "f32".into(),
         seed: 1,
         steps,
@@ -99,7 +102,7 @@ fn a_plateau_schedule_goes_on_where_it_was() {
     let rates = |run: &str| {
         let csv = std::fs::read_to_string(folder.path().join(run).join("metrics.csv")).unwrap();
         let last = csv.lines().last().unwrap().to_owned();
-        last.split(',').skip(7).take(2).map(String::from).collect()
+        last.split(',').skip(8).take(2).map(String::from).collect()
     };
     let last: Vec<String> = rates("straight");
     assert_eq!(last, ["3.000000e-4", "1.000000e-4"]);
@@ -293,8 +296,8 @@ impl Subject for Faulty {
         self.inner.columns()
     }
 
-    fn cells(&self, d_error: f64) -> String {
-        self.inner.cells(d_error)
+    fn cells(&self) -> String {
+        self.inner.cells()
     }
 
     fn status(&self) -> String {
