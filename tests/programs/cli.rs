@@ -380,6 +380,54 @@ fn explain_and_list_presets_print_and_exit() {
 }
 
 #[test]
+fn a_rival_trains_from_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let short = "--objective wgan-gp --critic-steps 2 --steps 6 --width 8 --batch-size 8 --quiet";
+    let args: Vec<&str> = short.split(' ').chain(["--out", text(&out)]).collect();
+    let output = run("train", &args);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    let config = std::fs::read_to_string(out.join("config.toml")).unwrap();
+    assert!(config.contains("objective = \"wgan-gp\"\ncritic_steps = 2\n"));
+    let output = run(
+        "sample",
+        &["--run", text(&out), "--out", text(&out.join("s.npy"))],
+    );
+    assert!(output.status.success());
+    let message = refusal("train", &["--resume", text(&out), "--objective", "gan"], 2);
+    assert!(
+        message.contains("--objective gan cannot change"),
+        "{message}"
+    );
+
+    for (args, words) in [
+        (
+            "--objective vae",
+            "expected one of `coulomb`, `gan`, `wgan-gp`",
+        ),
+        (
+            "--objective gan --ball 0.3",
+            "only --objective coulomb has a potential",
+        ),
+        ("--critic-steps 5", "without --objective wgan-gp"),
+        ("--objective wgan-gp --critic-steps 101", "from 1 to 100"),
+        (
+            "--objective wgan-gp --preset shapes --norm batch",
+            "use --norm none",
+        ),
+    ] {
+        let args: Vec<&str> = args.split(' ').collect();
+        let message = refusal("train", &args, 2);
+        assert!(message.contains(words), "{message}");
+    }
+    // The listing has both of a round's tapes.
+    let output = run("train", &["--explain", "--objective", "gan"]);
+    let listing = String::from_utf8_lossy(&output.stdout);
+    assert!(listing.contains("loss_d") && listing.contains("loss_g"));
+}
+
+#[test]
 fn a_profile_times_the_plan_without_data() {
     for flags in [
         // On several threads, a first one that is put aside sees all tasks end at once.

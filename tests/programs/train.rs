@@ -87,6 +87,42 @@ fn a_resumed_run_ends_with_the_same_bytes_as_a_straight_one() {
 }
 
 #[test]
+fn rivals_keep_the_same_promises() {
+    for (objective, critic_steps) in [(Method::Gan, 1), (Method::WganGp, 1), (Method::WganGp, 3)] {
+        let config = |steps| {
+            let mut config = config(steps);
+            objective.adapt(&mut config);
+            Config {
+                critic_steps,
+                ..config
+            }
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let one = Backend::cpu(Some(1)).unwrap();
+        let three = Backend::cpu(Some(3)).unwrap();
+        let straight = train(&folder.path().join("straight"), &config(12), &one);
+        let csv = std::fs::read_to_string(folder.path().join("straight/metrics.csv")).unwrap();
+        let head = csv.lines().next().unwrap();
+        assert!(head.starts_with("step,loss_d,loss_g,d_real,d_generated,lr_d,lr_g,"));
+        let halves = folder.path().join("halves");
+        train(&halves, &config(5), &three);
+        let (run, _) = RunDir::open(&halves).unwrap();
+        let mut trainer = trainer(&config(12), &three);
+        trainer.load(&run, &kept::newest(&run).unwrap()).unwrap();
+        run_to_the_end(&run, &mut trainer);
+        let resumed = std::fs::read(kept::newest(&run).unwrap()).unwrap();
+        assert!(straight == resumed, "{objective:?}");
+        // The players have moved, and differently than Algorithm 1 would move them.
+        let other = train(&folder.path().join("coulomb"), &self::config(12), &one);
+        let weights = |bytes: &[u8]| {
+            let file = TensorFile::parse(bytes).unwrap();
+            file.tensors["generator.0.weight"].data().to_vec()
+        };
+        assert_ne!(weights(&straight), weights(&other));
+    }
+}
+
+#[test]
 fn a_plateau_schedule_goes_on_where_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let backend = Backend::cpu(Some(2)).unwrap();
