@@ -10,7 +10,7 @@ use super::log::{Log, Metrics};
 use super::model::{Model, Sampler};
 use super::round::Round;
 use super::saving::Saved;
-use super::subject::{self, End, Finished, Subject};
+use super::subject::{End, Finished, Subject};
 use super::watch::{Status, Troubles, Watch};
 use super::{Config, RunDir, checkpoint};
 use crate::exec::{Backend, Program, Store};
