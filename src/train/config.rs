@@ -225,6 +225,15 @@ impl Config {
         number("average", self.average, 0.0, 0.999_999)
     }
 
+    /// Makes the run `steps` long: rates and epsilon are final at its end, and it has sixty looks and ten checkpoints.
+    pub fn shorten(&mut self, steps: u64) {
+        self.steps = steps;
+        self.decay_steps = steps;
+        self.sample_every = (steps / 60).max(1);
+        self.checkpoint_every = (steps / 10).max(1);
+        self.keep_every = self.checkpoint_every;
+    }
+
     /// What gradients are multiplied with on their way, see [`Players::loss_scale`]. Both losses are means over the
     /// batch, so the gradient of one sample's output is of the order of 1 / batch; halves end at 6e-5 below (6e-8 with
     /// less precision) and 65504 above.

@@ -26,6 +26,18 @@ pub enum Method {
 }
 
 impl Method {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Coulomb, Self::Gan, Self::WganGp];
+
+    /// Its name, as `--objective` and `config.toml` have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Coulomb => "coulomb",
+            Self::Gan => "gan",
+            Self::WganGp => "wgan-gp",
+        }
+    }
+
     /// Whether this is what runs do that say nothing.
     pub fn is_usual(&self) -> bool {
         *self == Self::default()
@@ -89,5 +101,31 @@ impl Method {
             ));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::presets::{PRESETS, preset};
+
+    #[test]
+    fn every_objective_fits_every_preset_and_survives_toml() {
+        for (name, _) in PRESETS {
+            for method in Method::ALL {
+                let mut config = preset(name).unwrap();
+                method.adapt(&mut config);
+                let has_batch_norm = config.pictures.as_ref().map(|p| p.norm) == Some(Norm::Batch);
+                if method == Method::WganGp && has_batch_norm {
+                    assert!(config.validate().is_err());
+                    continue;
+                }
+                config.validate().unwrap();
+                let text = config.to_toml().unwrap();
+                assert_eq!(Config::parse(&text).unwrap(), config);
+                let named = text.contains(&format!("objective = \"{}\"", method.name()));
+                assert_eq!(named, !method.is_usual(), "{text}");
+            }
+        }
     }
 }

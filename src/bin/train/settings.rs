@@ -107,11 +107,7 @@ impl Args {
     pub fn config(&self) -> Result<Config> {
         let mut c = preset(self.preset.as_deref().unwrap_or("mixture"))?;
         if let Some(steps) = &self.steps {
-            c.steps = unsigned("steps", steps)?;
-            c.decay_steps = c.steps;
-            c.sample_every = (c.steps / 60).max(1);
-            c.checkpoint_every = (c.steps / 10).max(1);
-            c.keep_every = c.checkpoint_every;
+            c.shorten(unsigned("steps", steps)?);
         }
         if let Some(epsilon) = &self.hyper.epsilon {
             c.epsilon_final = number("epsilon", epsilon)?;

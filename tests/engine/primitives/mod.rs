@@ -19,7 +19,7 @@ use coulomb_gan::tape::Tape;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
-use crate::{oracle, support};
+use crate::support;
 
 /// Half a unit in the last place, relative: the error of one rounding to `f32`.
 const ROUNDING: f64 = f32::EPSILON as f64 / 2.0;
