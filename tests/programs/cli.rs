@@ -428,6 +428,40 @@ fn a_rival_trains_from_the_command_line() {
 }
 
 #[test]
+fn figures_show_every_objective_side_by_side() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("figures");
+    let args = ["mixture", "--steps", "4", "--quiet", "--out", text(&out)];
+    let table = |args: &[&str]| {
+        let output = run("figures", args);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let first = table(&args);
+    for objective in ["coulomb", "gan", "wgan-gp"] {
+        assert!(first.contains(&format!("| {objective} | ")), "{first}");
+        assert!(out.join(objective).join("scatter.png").is_file());
+    }
+    for (file, size) in [("figure-4.png", (2380, 620)), ("figure-5.png", (2300, 620))] {
+        assert_eq!(image::image_dimensions(out.join(file)).unwrap(), size);
+    }
+    // Complete runs are only drawn again.
+    assert_eq!(table(&args), first);
+    let other = [
+        "mixture",
+        "--steps",
+        "4",
+        "--seed",
+        "2",
+        "--out",
+        text(&out),
+    ];
+    assert!(refusal("figures", &other, 2).contains("was begun with seed 1, not 2"));
+    assert!(refusal("figures", &["cifar10"], 2).contains("there is mixture"));
+}
+
+#[test]
 fn a_profile_times_the_plan_without_data() {
     for flags in [
         // On several threads, a first one that is put aside sees all tasks end at once.
