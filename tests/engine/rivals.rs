@@ -167,7 +167,7 @@ fn a_gans_losses_are_those_of_the_formula() {
     let expected = [
         0.0,
         0.126_928_011,
-        0.693_147_181,
+        2f64.ln(),
         0.974_076_984,
         3.048_587_352,
         800.0,
