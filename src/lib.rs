@@ -10,7 +10,7 @@
 //! | 1 | [`tape`] | recording, differentiating, printing and planning a computation |
 //! | 2 | [`exec`] | running it: textbook `f64` loops, SIMD kernels on threads, or compute kernels on a GPU |
 //! | 3 | [`nn`], [`optim`] | layers and Adam, as functions that record operations |
-//! | 4 | [`coulomb`] | the paper: kernel, potential, field, Algorithm 1, free particles |
+//! | 4 | [`objective`], [`coulomb`], [`rivals`] | what a round of training is; the paper: kernel, potential, field, Algorithm 1, free particles; what it compares itself with |
 //! | 5 | [`models`], [`data`], [`metrics`] | networks; the mixture of 25 Gaussians, sets of pictures; how well samples match them |
 //! | 6 | [`figures`], [`train`] | pictures; runs and checkpoints |
 //! | 7 | [`cli`] | what the programs share: flags, the console, progress, signals |
@@ -26,6 +26,7 @@
 //! | Eqs. (9), (10) and Algorithm 1 | [`coulomb::algorithm1`] |
 //! | "only derive with respect to a" (A.6) | [`tape::Tape::stop_gradient`], [`tape::grad`] |
 //! | Theorem 1 | [`coulomb::particles`] |
+//! | section 3, the GANs that it compares itself with | [`rivals`] |
 //! | A.5, mixture of Gaussians | [`data::mixture`], [`metrics::modes`], [`train::presets`] |
 //! | 3.1, DCGAN with 5 x 5 filters | [`models::dcgan`] |
 //! | 3.1, FID (a stand-in that is not the FID) | [`metrics::frechet`] |
@@ -67,6 +68,8 @@ pub mod metrics;
 pub mod models;
 pub mod nn;
 pub mod numbers;
+pub mod objective;
 pub mod optim;
+pub mod rivals;
 pub mod tape;
 pub mod train;

@@ -5,13 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floor of each module of `src/`, as in the table of `src/lib.rs`.
-const FLOORS: [(&str, usize); 12] = [
+const FLOORS: [(&str, usize); 14] = [
     ("numbers", 0),
     ("tape", 1),
     ("exec", 2),
     ("nn", 3),
     ("optim", 3),
+    ("objective", 4),
     ("coulomb", 4),
+    ("rivals", 4),
     ("models", 5),
     ("data", 5),
     ("metrics", 5),

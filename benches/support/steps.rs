@@ -5,7 +5,8 @@
 
 use coulomb_gan::exec::{Backend, Precision, Program, Store};
 use coulomb_gan::numbers::{Error, Result, rng};
-use coulomb_gan::tape::{Op, Tape};
+use coulomb_gan::objective::{Draw, Feed, LATENTS};
+use coulomb_gan::tape::Tape;
 use coulomb_gan::train::Config;
 use coulomb_gan::train::model::Model;
 use coulomb_gan::train::presets::preset;
@@ -15,7 +16,7 @@ use super::rows::{Row, Work, run_once};
 /// The training step of the preset `name`, batch 128.
 pub fn step(name: &'static str) -> Row {
     let config = preset(name).expect("a preset");
-    let tape = Model::new(&config).record(&config);
+    let tape = only_part(&Model::new(&config), &config);
     Row {
         name: format!("{name} step"),
         work: Work {
@@ -52,10 +53,14 @@ pub fn step(name: &'static str) -> Row {
     }
 }
 
-/// A compiled step and its inputs' tape.
+/// The one tape of a round of the Coulomb GAN.
+fn only_part(model: &Model, config: &Config) -> Tape {
+    model.record(config).swap_remove(0).tape
+}
+
+/// A compiled step and what hands it numbers.
 struct Step {
-    tape: Tape,
-    model: Model,
+    feed: Feed,
     config: Config,
     program: Program,
 }
@@ -68,12 +73,11 @@ impl Step {
             config.precision = device.precision().name().into();
         }
         let model = Model::new(&config);
-        let tape = model.record(&config);
+        let tape = only_part(&model, &config);
         let store = model.initial_store(&config)?;
         let program = backend.compile(&tape, &store)?;
         let step = Self {
-            tape,
-            model,
+            feed: model.feed(&tape),
             config,
             program,
         };
@@ -82,18 +86,21 @@ impl Step {
 
     /// The first step, on random points.
     fn run(&mut self, store: &mut Store) -> Result<()> {
-        for node in self.tape.nodes() {
-            if let Op::Input { name } = &node.op {
-                let mut values = vec![0.0; node.shape.count()];
-                rng::fill_normal(&mut rng::stream(1, name, 0), &mut values);
-                values.iter_mut().for_each(|x| *x *= 0.5);
-                self.program.write(name, &values);
-            }
-        }
         let c = &self.config;
-        self.program.write("epsilon", &[c.epsilon as f32]);
-        self.model.adam_g.write(&mut self.program, 1, c.lr_g);
-        self.model.adam_d.write(&mut self.program, 1, c.lr_d);
+        let mut draw = Draw {
+            seed: 1,
+            latents: LATENTS,
+            run: 0,
+            epsilon: c.epsilon,
+            ball: c.ball,
+            rates: [c.lr_g, c.lr_d],
+            real: &mut |_, y| {
+                rng::fill_normal(&mut rng::stream(1, "y", 0), y);
+                y.iter_mut().for_each(|x| *x *= 0.5);
+                Ok(())
+            },
+        };
+        self.feed.hand_in(&mut self.program, &mut draw)?;
         self.program.run(store)
     }
 }

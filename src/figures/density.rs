@@ -2,50 +2,63 @@
 
 use image::RgbImage;
 
+use super::Panel;
 use super::axes::{Axes, ColorBar};
 use super::canvas::Canvas;
-use super::palette::{GENERATED, REAL, sequential};
+use super::palette::sequential;
 
 /// Histogram cells along each axis.
 const BINS: u32 = 70;
 /// Width of a histogram cell in pixels.
 const CELL: u32 = 7;
 
-/// Two 2-D histograms with the same axes and one colour scale: 1200 x 620 pixels.
-///
-/// Both show \[−`window`, `window`\]² in 70 x 70 cells. The colour is the estimated probability density: the
-/// share of all points in a cell divided by the cell's area, in 1 / (data unit)²; so sets of different sizes
-/// can be compared. The scale ends at the highest density of the *real* points (of the generated ones, if
-/// there are no real ones): a collapsed generator saturates it instead of fading the truth to nothing.
-/// Points that are not finite count as points of the set, but are in no cell.
+/// Two 2-D histograms with the same axes and one colour scale, `real` on the left and `generated` on the right: 1200 x 620
+/// pixels, see [`panels`].
 pub fn density(
     real: &[[f32; 2]],
     generated: &[[f32; 2]],
     window: f32,
     titles: [&str; 2],
 ) -> RgbImage {
-    let mut canvas = Canvas::new(1200, 620);
-    let histograms = [real, generated].map(|points| histogram(points, window));
-    let peaks = [0, 1].map(|i| histograms[i].iter().copied().fold(0.0, f32::max));
-    let peak = if peaks[0] > 0.0 { peaks[0] } else { peaks[1] };
+    panels(&Panel::pair(real, generated, titles), window)
+}
+
+/// A 2-D histogram for each of `panels`, from left to right, with the same axes and one colour scale: 620 pixels high, and
+/// 550 wide each.
+///
+/// All show \[−`window`, `window`\]² in 70 x 70 cells. The colour is the estimated probability density: the
+/// share of all points in a cell divided by the cell's area, in 1 / (data unit)²; so sets of different sizes
+/// can be compared. The scale ends at the highest density of the first panel that has points, the *real* ones as a rule: a
+/// collapsed generator saturates it instead of fading the truth to nothing. Points that are not finite count as points of
+/// the set, but are in no cell.
+pub fn panels(panels: &[Panel], window: f32) -> RgbImage {
+    let count = panels.len() as u32;
+    let mut canvas = Canvas::new(100 + 550 * count, 620);
+    let histograms: Vec<_> = panels
+        .iter()
+        .map(|panel| histogram(panel.points, window))
+        .collect();
+    let peaks = histograms
+        .iter()
+        .map(|cells| cells.iter().copied().fold(0.0, f32::max));
+    let peak = peaks.into_iter().find(|peak| *peak > 0.0).unwrap_or(0.0);
     let top = 70;
-    let panels = [(56, REAL, titles[0]), (606, GENERATED, titles[1])];
-    for ((left, color, title), histogram) in panels.into_iter().zip(&histograms) {
+    for (i, (panel, histogram)) in (0..).zip(panels.iter().zip(&histograms)) {
         let axes = Axes {
-            left,
+            left: 56 + 550 * i,
             top,
             side: BINS * CELL,
             window,
         };
         for (cell, &value) in (0u32..).zip(histogram) {
-            let corner = [left + cell % BINS * CELL, top + cell / BINS * CELL];
+            let corner = [axes.left + cell % BINS * CELL, top + cell / BINS * CELL];
             canvas.fill(corner, [CELL; 2], sequential(value / peak));
         }
         axes.frame(&mut canvas);
-        axes.title(&mut canvas, color, title);
+        axes.title(&mut canvas, panel.color, panel.title);
     }
     let bar = ColorBar {
-        corner: [1116, top],
+        corner: [16 + 550 * count, top],
         height: BINS * CELL,
         range: [0.0, peak],
         label: "density",

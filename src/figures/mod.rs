@@ -16,10 +16,36 @@ pub mod scatter;
 use std::io::Cursor;
 use std::path::Path;
 
-use image::{ImageFormat, RgbImage};
+use image::{ImageFormat, Rgb, RgbImage};
 
 use crate::numbers::atomic::write_atomically;
 use crate::numbers::{Error, Result};
+
+/// Points of one kind, shown in an axes of their own beside others.
+#[derive(Debug, Clone, Copy)]
+pub struct Panel<'a> {
+    /// What stands above.
+    pub title: &'a str,
+    /// In data units; points that are not finite are left out.
+    pub points: &'a [[f32; 2]],
+    /// Of the title, and of the points where each is drawn.
+    pub color: Rgb<u8>,
+}
+
+impl<'a> Panel<'a> {
+    /// Real points and generated ones, under these titles.
+    fn pair(real: &'a [[f32; 2]], generated: &'a [[f32; 2]], titles: [&'a str; 2]) -> [Self; 2] {
+        let panel = |title, points, color| Self {
+            title,
+            points,
+            color,
+        };
+        [
+            panel(titles[0], real, palette::REAL),
+            panel(titles[1], generated, palette::GENERATED),
+        ]
+    }
+}
 
 /// Half the side of the square that the mixture's pictures show: the outer modes end at about 24.
 pub const WINDOW: f32 = 27.0;

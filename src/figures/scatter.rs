@@ -2,40 +2,41 @@
 
 use image::RgbImage;
 
+use super::Panel;
 use super::axes::{Axes, Dot};
 use super::canvas::Canvas;
-use super::palette::{GENERATED, REAL};
 
-/// Two scatter plots with the same axes, `real` on the left and `generated` on the right: 1200 x 620 pixels.
-///
-/// Both show \[−`window`, `window`\]² in data units; points outside it and points that are not finite are
-/// left out. `titles` stand above the two panels.
+/// Two scatter plots with the same axes, `real` on the left and `generated` on the right: 1200 x 620 pixels, see
+/// [`panels`].
 pub fn scatter(
     real: &[[f32; 2]],
     generated: &[[f32; 2]],
     window: f32,
     titles: [&str; 2],
 ) -> RgbImage {
-    let mut canvas = Canvas::new(1200, 620);
-    let panels = [
-        (60, real, REAL, titles[0]),
-        (650, generated, GENERATED, titles[1]),
-    ];
-    for (left, points, color, title) in panels {
+    panels(&Panel::pair(real, generated, titles), window)
+}
+
+/// A scatter plot for each of `panels`, from left to right, with the same axes: 620 pixels high, and 590 wide each.
+///
+/// All show \[−`window`, `window`\]² in data units; points outside it are left out.
+pub fn panels(panels: &[Panel], window: f32) -> RgbImage {
+    let mut canvas = Canvas::new(20 + 590 * panels.len() as u32, 620);
+    for (i, panel) in (0..).zip(panels) {
         let axes = Axes {
-            left,
+            left: 60 + 590 * i,
             top: 56,
             side: 520,
             window,
         };
         let dot = Dot {
             radius: 1.6,
-            color,
-            alpha: opacity(points.len()),
+            color: panel.color,
+            alpha: opacity(panel.points.len()),
         };
-        axes.dots(&mut canvas, points, dot);
+        axes.dots(&mut canvas, panel.points, dot);
         axes.frame(&mut canvas);
-        axes.title(&mut canvas, color, title);
+        axes.title(&mut canvas, panel.color, panel.title);
     }
     canvas.into_image()
 }

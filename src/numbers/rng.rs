@@ -25,6 +25,13 @@ pub fn fill_normal(rng: &mut ChaCha8Rng, out: &mut [f32]) {
     }
 }
 
+/// Fills `out` with independent draws, equally likely everywhere from 0 to just below 1: multiples of 2⁻²⁴.
+pub fn fill_uniform(rng: &mut ChaCha8Rng, out: &mut [f32]) {
+    for x in out {
+        *x = (rng.next_u32() >> 8) as f32 / (1u32 << 24) as f32;
+    }
+}
+
 /// A number in 0..`n`, by scaling a 32-bit draw u to ⌊u·n / 2³²⌋; `n` is at most 2³².
 ///
 /// No division and no rejection loop; the price is that some numbers are likelier than others by one part in
@@ -46,6 +53,17 @@ mod tests {
         assert_ne!(base, draw(2, "latents", 7));
         assert_ne!(base, draw(1, "batch", 7));
         assert_ne!(base, draw(1, "latents", 8));
+    }
+
+    #[test]
+    fn uniform_numbers_fill_the_unit_interval_evenly() {
+        let mut x = vec![0.0; 100_000];
+        fill_uniform(&mut stream(3, "test", 0), &mut x);
+        assert!(x.iter().all(|x| (0.0..1.0).contains(x)));
+        for tenth in 0..10 {
+            let inside = x.iter().filter(|&&x| (x * 10.0) as usize == tenth).count();
+            assert!((9_600..10_400).contains(&inside), "{tenth}: {inside}");
+        }
     }
 
     #[test]

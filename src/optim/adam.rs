@@ -52,6 +52,11 @@ impl Adam {
         format!("{}.{which}.{rest}", self.name)
     }
 
+    /// The names of the two numbers that every update is handed: rate and correction.
+    pub fn inputs(&self) -> [String; 2] {
+        ["rate", "correction"].map(|which| format!("{}.{which}", self.name))
+    }
+
     /// Puts zero moments for `parameters` into `store`.
     pub fn initialise(&self, parameters: &[Parameter], store: &mut Store) {
         for parameter in parameters {
@@ -65,8 +70,7 @@ impl Adam {
     /// Records one update of `parameters` with their `gradients`; returns the new values.
     pub fn record(&self, t: &mut Tape, parameters: &[Parameter], gradients: &[Var]) -> Vec<Var> {
         t.layer(&self.name, |t| {
-            let rate = t.input(&format!("{}.rate", self.name), [1]);
-            let correction = t.input(&format!("{}.correction", self.name), [1]);
+            let [rate, correction] = self.inputs().map(|name| t.input(&name, [1]));
             std::iter::zip(parameters, gradients)
                 .map(|(parameter, &g)| self.update(t, parameter, g, rate, correction))
                 .collect()
@@ -105,8 +109,9 @@ impl Adam {
         let decayed = |beta: f64| 1.0 - beta.powf(n as f64);
         let rate = lr / decayed(self.beta1);
         let correction = 1.0 / decayed(self.beta2).sqrt();
-        program.write(&format!("{}.rate", self.name), &[rate as f32]);
-        program.write(&format!("{}.correction", self.name), &[correction as f32]);
+        for (name, number) in self.inputs().iter().zip([rate, correction]) {
+            program.write(name, &[number as f32]);
+        }
     }
 }
 

@@ -138,6 +138,18 @@ impl Tape {
         self.max(x, below)
     }
 
+    /// `ln(1 + eˣ)`, as `max(x, 0) + ln(1 + e^−|x|)`, where nothing grows too large.
+    pub fn softplus(&mut self, x: Var) -> Var {
+        let minus = self.scale(x, -1.0);
+        let size = self.max(x, minus);
+        let minus = self.scale(size, -1.0);
+        let power = self.exp(minus);
+        let sum = self.affine(power, 1.0, 1.0);
+        let rest = self.ln(sum);
+        let positive = self.relu(x);
+        self.add(positive, rest)
+    }
+
     /// `1.7159 tanh(⅔ x)`: ±1 at ±1, with the strongest bend there (LeCun, Bottou, Orr & Müller 1998, "Efficient
     /// BackProp", section 4.4). Targets of ±1 are reached without saturation; the range is ±1.7159.
     pub fn lecun_tanh(&mut self, x: Var) -> Var {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::method::Method;
 use super::picture_config::PictureConfig;
 use crate::exec::{Backend, Precision};
 use crate::numbers::{Error, Result};
@@ -17,6 +18,12 @@ pub struct Config {
     pub preset: String,
     /// `cpu`, `gpu` or `reference`.
     pub backend: String,
+    /// How the two players learn; absent for Algorithm 1.
+    #[serde(default, skip_serializing_if = "Method::is_usual")]
+    pub objective: Method,
+    /// How often a critic moves before the generator does, with the objective that has one; absent for once.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub critic_steps: u64,
     /// How a GPU stores activations: `f32` or `f16`, see [`Precision`].
     #[serde(default = "single", skip_serializing_if = "is_single")]
     pub precision: String,
@@ -82,6 +89,14 @@ pub struct Config {
 /// The precision of runs that do not name one.
 pub(super) fn single() -> String {
     Precision::Single.name().into()
+}
+
+fn once() -> u64 {
+    1
+}
+
+fn is_once(count: &u64) -> bool {
+    *count == once()
 }
 
 /// How a seed is written, and read.
@@ -165,6 +180,7 @@ impl Config {
         if let Some(patience) = self.plateau_patience {
             whole("patience", u64::from(patience), 1_000_000)?;
         }
+        self.objective.validate(self)?;
         if let Some(pictures) = &self.pictures {
             pictures.validate(self.batch_size, self.width)?;
             if self.bias_range > 0.0 {
@@ -209,11 +225,20 @@ impl Config {
         number("average", self.average, 0.0, 0.999_999)
     }
 
-    /// What gradients are multiplied with on their way, see [`Algorithm1::loss_scale`]. Both losses are means over the
+    /// Makes the run `steps` long: rates and epsilon are final at its end, and it has sixty looks and ten checkpoints.
+    pub fn shorten(&mut self, steps: u64) {
+        self.steps = steps;
+        self.decay_steps = steps;
+        self.sample_every = (steps / 60).max(1);
+        self.checkpoint_every = (steps / 10).max(1);
+        self.keep_every = self.checkpoint_every;
+    }
+
+    /// What gradients are multiplied with on their way, see [`Players::loss_scale`]. Both losses are means over the
     /// batch, so the gradient of one sample's output is of the order of 1 / batch; halves end at 6e-5 below (6e-8 with
     /// less precision) and 65504 above.
     ///
-    /// [`Algorithm1::loss_scale`]: crate::coulomb::algorithm1::Algorithm1::loss_scale
+    /// [`Players::loss_scale`]: crate::objective::Players::loss_scale
     pub fn loss_scale(&self) -> f64 {
         match self.precision == Precision::Half.name() {
             true => (32 * self.batch_size).next_power_of_two() as f64,

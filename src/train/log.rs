@@ -9,23 +9,15 @@ use crate::numbers::atomic::write_atomically;
 use crate::numbers::{Error, Result};
 
 /// A line of `metrics.csv`. Losses are means over the steps since the line before; everything else is measured
-/// at `step`, on the weights that samples are drawn with.
+/// at `step`, what concerns the generator on the weights that samples are drawn with.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     /// Steps done.
     pub step: u64,
-    /// The discriminator's loss, Eq. (9).
-    pub loss_d: f64,
-    /// The generator's loss, Eq. (10).
-    pub loss_g: f64,
-    /// Mean potential at real points.
-    pub phi_real: f32,
-    /// Mean potential at generated points.
-    pub phi_generated: f32,
-    /// The energy, Eq. (33).
-    pub energy: f32,
-    /// The kernel's width.
-    pub epsilon: f64,
+    /// The losses of the discriminator and the generator.
+    pub losses: [f64; 2],
+    /// The objective's own values, in its columns' order.
+    pub measures: Vec<f64>,
     /// The discriminator's learning rate.
     pub lr_d: f64,
     /// The generator's learning rate.
@@ -37,28 +29,20 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// The names of the columns, for a subject with `columns` of its own.
-    pub fn head(columns: &str) -> String {
-        format!(
-            "step,loss_d,loss_g,phi_real,phi_generated,energy,epsilon,lr_d,lr_g,{columns},steps_per_s"
-        )
+    /// The names of the columns, for an objective with these `measures`, and a subject with `look` of its own.
+    pub fn head(measures: &[&str], look: &str) -> String {
+        let measures = measures.join(",");
+        format!("step,loss_d,loss_g,{measures},lr_d,lr_g,{look},steps_per_s")
     }
 
     fn line(&self) -> String {
-        let m = self;
+        let rates = [self.lr_d, self.lr_g];
+        let numbers = [&self.losses[..], &self.measures, &rates].concat();
+        let numbers: Vec<String> = numbers.iter().map(|n| format!("{n:.6e}")).collect();
+        let numbers = numbers.join(",");
         format!(
-            "{},{:.6e},{:.6e},{:.6e},{:.6e},{:.6e},{:.6},{:.6e},{:.6e},{},{:.1}\n",
-            m.step,
-            m.loss_d,
-            m.loss_g,
-            m.phi_real,
-            m.phi_generated,
-            m.energy,
-            m.epsilon,
-            m.lr_d,
-            m.lr_g,
-            m.look,
-            m.steps_per_s
+            "{},{numbers},{},{:.1}\n",
+            self.step, self.look, self.steps_per_s
         )
     }
 }
@@ -107,8 +91,11 @@ impl Log {
         };
         // A last line without an end is what a crash has left.
         let lines = text.split_inclusive('\n').filter(|l| l.ends_with('\n'));
-        let lines: Vec<&str> = lines.skip_while(|l| l.starts_with("step,")).collect();
-        let is_foreign = lines.iter().any(|line| line_step(line).is_none());
+        let (heads, lines): (Vec<&str>, Vec<&str>) = lines.partition(|l| l.starts_with("step,"));
+        // An earlier version's columns, or a spreadsheet's.
+        let is_other = heads.iter().any(|head| head.trim_end() != self.head);
+        let is_foreign = is_other || lines.iter().any(|line| line_step(line).is_none());
+        let lines = if is_other { vec![] } else { lines };
         let aside = is_foreign.then(|| self.copy_aside()).transpose()?;
         let kept = lines
             .iter()
@@ -179,12 +166,8 @@ mod tests {
     fn metrics(step: u64) -> Metrics {
         Metrics {
             step,
-            loss_d: 1.0,
-            loss_g: 2.0,
-            phi_real: 3.0,
-            phi_generated: 4.0,
-            energy: 5.0,
-            epsilon: 1.0,
+            losses: [1.0, 2.0],
+            measures: vec![3.0],
             lr_d: 1e-3,
             lr_g: 1e-4,
             look: "25".into(),
@@ -197,7 +180,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let run = RunDir::at(dir.path());
         let path = run.file("metrics.csv");
-        let mut log = Log::new(&run, Metrics::head("modes"), 0);
+        let mut log = Log::new(&run, Metrics::head(&["energy"], "modes"), 0);
         log.add(&metrics(1)).unwrap();
         // Something else in its place: it cannot be written.
         fs::rename(&path, run.file("moved.csv")).unwrap();
@@ -214,7 +197,7 @@ mod tests {
         log.add(&metrics(5)).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 5);
-        let mut log = Log::new(&run, Metrics::head("modes"), 3);
+        let mut log = Log::new(&run, Metrics::head(&["energy"], "modes"), 3);
         assert_eq!(log.begin().unwrap(), None);
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 3);
@@ -229,16 +212,22 @@ mod tests {
         let foreign = b"step;loss_d\n1;0,5\n2;\xff\n";
         fs::write(&path, foreign).unwrap();
         for name in ["metrics-0001.csv", "metrics-0002.csv"] {
-            let mut log = Log::new(&run, Metrics::head("modes"), 9);
+            let mut log = Log::new(&run, Metrics::head(&["energy"], "modes"), 9);
             assert_eq!(log.begin().unwrap(), Some(run.file(name)));
             assert_eq!(fs::read(run.file(name)).unwrap(), foreign);
             assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
             fs::write(&path, foreign).unwrap();
         }
+        // Columns of another version: the same number of them, under other names.
+        let other = "step,loss_d,loss_g,force,lr_d,lr_g,modes,steps_per_s\n1,1,2,3,4,5,6,7\n";
+        fs::write(&path, other).unwrap();
+        let mut log = Log::new(&run, Metrics::head(&["energy"], "modes"), 9);
+        assert_eq!(log.begin().unwrap(), Some(run.file("metrics-0003.csv")));
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
         // Begun late, because it was a folder at first.
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
-        let mut log = Log::new(&run, Metrics::head("modes"), 9);
+        let mut log = Log::new(&run, Metrics::head(&["energy"], "modes"), 9);
         assert!(log.begin().is_err());
         assert!(log.add(&metrics(10)).is_err());
         fs::remove_dir(&path).unwrap();

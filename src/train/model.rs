@@ -1,14 +1,13 @@
-//! The networks of a run, its recorded step, its initial store, and drawing samples from it.
+//! The networks of a run, its recorded rounds, its initial store, and drawing samples from it.
 
 use super::{Config, subject};
-use crate::coulomb::algorithm1::Algorithm1;
-use crate::coulomb::potential::{Charges, energy, potential, rows};
 use crate::exec::{Backend, Program, Store};
 use crate::models::Mlp;
 use crate::nn::{self, Mode, Network};
 use crate::numbers::{Error, Result, Shape, Tensor, rng};
+use crate::objective::{Batch, Feed, Input, Objective, Part, Players};
 use crate::optim::{Adam, average};
-use crate::tape::{Tape, Var};
+use crate::tape::Tape;
 
 /// The networks of a run and how they learn.
 pub struct Model {
@@ -20,62 +19,67 @@ pub struct Model {
     pub adam_g: Adam,
     /// Adam for `D`.
     pub adam_d: Adam,
+    /// What both are after.
+    pub objective: Box<dyn Objective>,
 }
 
 impl Model {
     /// The model that `config` describes.
     pub fn new(config: &Config) -> Self {
+        let objective = config.objective.objective(config);
+        let adam = |name| Adam {
+            beta2: objective.beta2(),
+            ..Adam::new(name, config.beta1, config.weight_decay)
+        };
         Self {
             generator: generator("generator", config),
             discriminator: discriminator(config),
-            adam_g: Adam::new("adam.g", config.beta1, config.weight_decay),
-            adam_d: Adam::new("adam.d", config.beta1, config.weight_decay),
+            adam_g: adam("adam.g"),
+            adam_d: adam("adam.d"),
+            objective,
         }
     }
 
-    /// One training step, recorded.
-    pub fn record(&self, config: &Config) -> Tape {
-        let step = Algorithm1 {
+    /// The tapes of a round, in the order in which they run.
+    pub fn record(&self, config: &Config) -> Vec<Part> {
+        let players = Players {
             generator: &*self.generator,
             discriminator: &*self.discriminator,
             adam_g: &self.adam_g,
             adam_d: &self.adam_d,
-            d: config.kernel_dim,
-            scale: config.potential_scale,
-            ball: config.ball > 0.0,
             loss_scale: config.loss_scale(),
             average: (config.average > 0.0).then_some(config.average),
         };
-        let mut tape = Tape::new();
-        let point = subject::point(config);
-        step.record(&mut tape, config.batch_size, config.z_dim, &point);
-        tape
+        let batch = Batch {
+            size: config.batch_size,
+            z_dim: config.z_dim,
+            point: subject::point(config),
+        };
+        self.objective.parts(&players, &batch)
     }
 
-    /// How far the generator (with the weights that samples are drawn with) is from its goal: for `count` real
-    /// points `y` and as many generated ones, the mean potentials `phi_real` and `phi_generated`, the potential's
-    /// standard deviation `spread` over the points of both kinds, and the `energy`, Eq. (33).
-    pub fn record_gauge(config: &Config, count: usize) -> Tape {
-        let mut t = Tape::new();
-        let z = t.input("z", [count, config.z_dim]);
-        let y = t.input("y", batch_of(count, &subject::point(config)));
-        let x = sampling_generator(config).record(&mut t, z, Mode::Sample);
-        let charges = Charges {
-            d: config.kernel_dim,
-            epsilon: t.input("epsilon", [1]),
-            y: rows(&mut t, y),
-            x: rows(&mut t, x),
+    /// What the objective measures now and then, for `count` real points and as many that the generator makes with the
+    /// weights that samples are drawn with: outputs `gauge0`, `gauge1`, ...
+    pub fn record_gauge(&self, config: &Config, count: usize) -> Tape {
+        let batch = Batch {
+            size: count,
+            z_dim: config.z_dim,
+            point: subject::point(config),
         };
-        let phi_y = potential(&mut t, &charges, charges.y);
-        let phi_x = potential(&mut t, &charges, charges.x);
-        let energy = energy(&mut t, phi_y, phi_x);
-        let (real, generated) = (t.mean_all(phi_y), t.mean_all(phi_x));
-        let spread = spread(&mut t, [phi_y, phi_x], [real, generated]);
-        t.output("phi_real", real);
-        t.output("phi_generated", generated);
-        t.output("spread", spread);
-        t.output("energy", energy);
+        let mut t = Tape::new();
+        let z = batch.latents(&mut t, Input::Latents);
+        let y = batch.real(&mut t);
+        let x = sampling_generator(config).record(&mut t, z, Mode::Sample);
+        let measures = self.objective.gauge(&mut t, &*self.discriminator, y, x);
+        for (i, measure) in measures.into_iter().enumerate() {
+            t.output(&format!("gauge{i}"), measure);
+        }
         t
+    }
+
+    /// What hands numbers to a tape of this model.
+    pub fn feed(&self, tape: &Tape) -> Feed {
+        Feed::new(tape, [&self.adam_g, &self.adam_d])
     }
 
     /// Everything that lives between steps, at step 0.
@@ -96,22 +100,6 @@ impl Model {
         }
         Ok(store)
     }
-}
-
-/// The standard deviation of two sets of equally many numbers taken together, from their means.
-fn spread(t: &mut Tape, sets: [Var; 2], means: [Var; 2]) -> Var {
-    let sum = t.add(means[0], means[1]);
-    let mean = t.scale(sum, 0.5);
-    let [a, b] = sets.map(|set| {
-        let shape = t.shape(set).clone();
-        let mean = t.broadcast(mean, shape);
-        let offset = t.sub(set, mean);
-        let square = t.square(offset);
-        t.mean_all(square)
-    });
-    let sum = t.add(a, b);
-    let variance = t.scale(sum, 0.5);
-    t.sqrt(variance)
 }
 
 /// The shape of `count` points of the shape `point`.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Config;
+use super::method::Method;
 use super::picture_config::{Activations, PictureConfig};
 use crate::data::Crop;
 use crate::models::dcgan::{Norm, Output};
@@ -85,6 +86,8 @@ fn mixture() -> Config {
     Config {
         preset: "mixture".into(),
         backend: "cpu".into(),
+        objective: Method::Coulomb,
+        critic_steps: 1,
         precision: super::config::single(),
         seed: 1,
         steps: 200_000,
@@ -151,6 +154,8 @@ fn paper_pictures(name: &str, side: usize, z_dim: usize, crop: Crop) -> Config {
     Config {
         preset: name.into(),
         backend: "cpu".into(),
+        objective: Method::Coulomb,
+        critic_steps: 1,
         precision: super::config::single(),
         seed: 1,
         steps: 1_000_000,

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use super::Config;
 use super::model::Model;
 use crate::exec::gpu::Device;
-use crate::exec::{Backend, Program};
+use crate::exec::{Backend, Program, Store};
 use crate::numbers::{Result, rng};
+use crate::objective::{Draw, Feed, LATENTS, Part};
+use crate::tape::Tape;
 use crate::tape::plan::Plan;
-use crate::tape::{Op, Tape};
 
 /// Runs that are timed, ...
 const RUNS: usize = 20;
@@ -23,33 +24,46 @@ const BUDGET: Duration = Duration::from_secs(20);
 /// Steps that take less than this share of the time are merged into one line.
 const LEAST_SHARE: f64 = 0.002;
 
-/// Times the steps of the plan of the run that `config` describes; returns a table for people.
+/// Times the steps of the plans of the run that `config` describes; returns a table for people for each part of a round.
 ///
 /// # Errors
 /// If `backend` is the reference, which has no steps, or a GPU without a clock, or one that fails.
 pub fn profile(config: &Config, backend: &Backend) -> Result<String> {
     let model = Model::new(config);
-    let tape = model.record(config);
     let mut store = model.initial_store(config)?;
-    let mut program = backend.compile(&tape, &store)?;
-    write_inputs(config, &model, &tape, &mut program);
+    let parts = model.record(config).into_iter();
+    let tables = parts.map(|part| of_part(&part, config, &model, backend, &mut store));
+    Ok(tables.collect::<Result<Vec<String>>>()?.join("\n\n"))
+}
+
+fn of_part(
+    part: &Part,
+    config: &Config,
+    model: &Model,
+    backend: &Backend,
+    store: &mut Store,
+) -> Result<String> {
+    let mut program = backend.compile(&part.tape, store)?;
+    let mut feed = model.feed(&part.tape);
+    hand_in(config, &mut feed, &mut program)?;
     let start = Instant::now();
-    program.run(&mut store)?;
+    program.run(store)?;
     program.wait()?;
     let once = start.elapsed().as_secs_f64();
     let runs = ((BUDGET.as_secs_f64() / once) as usize).clamp(3, RUNS);
-    let seconds = backend.install(|| program.profile(&mut store, runs))?;
+    let seconds = backend.install(|| program.profile(store, runs))?;
     let heading = format!(
-        "{} on {}, batch {}: median of {runs} runs",
+        "{}, {}, on {}, batch {}: median of {runs} runs",
         config.preset,
+        part.name,
         backend.describe(),
         config.batch_size
     );
-    let mut out = table(&heading, &tape, &seconds);
+    let mut out = table(&heading, &part.tape, &seconds);
     if let Backend::Gpu(device) = backend {
         out += &traffic(device, &mut || {
-            write_inputs(config, &model, &tape, &mut program);
-            program.run(&mut store)?;
+            hand_in(config, &mut feed, &mut program)?;
+            program.run(store)?;
             let mut losses = vec![];
             while program.take_scalars(true, &mut losses)? {}
             Ok(())
@@ -78,26 +92,24 @@ fn traffic(device: &Device, run: &mut dyn FnMut() -> Result<()>) -> Result<Strin
     ))
 }
 
-/// Hands in what a first step might get, with normal deviates for latents, points and noise.
-fn write_inputs(config: &Config, model: &Model, tape: &Tape, program: &mut Program) {
-    for node in tape.nodes() {
-        let Op::Input { name } = &node.op else {
-            continue;
-        };
-        let scale = match name.as_str() {
-            // Pixels are in [−1, 1], the mixture's points in about [−21, 21].
-            "y" => config.pictures.as_ref().map_or(14.0, |_| 0.5),
-            "ball_x" | "ball_y" => config.ball as f32,
-            _ => 1.0,
-        };
-        let mut values = vec![0.0; node.shape.count()];
-        rng::fill_normal(&mut rng::stream(config.seed, name, 0), &mut values);
-        values.iter_mut().for_each(|x| *x *= scale);
-        program.write(name, &values);
-    }
-    program.write("epsilon", &[config.epsilon as f32]);
-    model.adam_g.write(program, 1, config.lr_g);
-    model.adam_d.write(program, 1, config.lr_d);
+/// Hands in what a first step might get, with normal deviates for points.
+fn hand_in(config: &Config, feed: &mut Feed, program: &mut Program) -> Result<()> {
+    // Pixels are in [−1, 1], the mixture's points in about [−21, 21].
+    let size = config.pictures.as_ref().map_or(14.0, |_| 0.5);
+    let mut draw = Draw {
+        seed: config.seed,
+        latents: LATENTS,
+        run: 0,
+        epsilon: config.epsilon,
+        ball: config.ball,
+        rates: [config.lr_g, config.lr_d],
+        real: &mut |_, y| {
+            rng::fill_normal(&mut rng::stream(config.seed, "profile", 0), y);
+            y.iter_mut().for_each(|x| *x *= size);
+            Ok(())
+        },
+    };
+    feed.hand_in(program, &mut draw)
 }
 
 /// One line per step of the plan of `tape`, then the totals.

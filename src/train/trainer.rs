@@ -1,4 +1,4 @@
-//! Training, on one screen: draw a minibatch, run the recorded step, now and then log, look, save.
+//! Training, on one screen: run the recorded rounds, now and then log, look, save.
 //!
 //! A look or a line of the log that fails is tried again at the next one, and a checkpoint a minute later; whatever else
 //! ends a training, `saving.rs` saves it first.
@@ -8,12 +8,14 @@ use std::time::Instant;
 
 use super::log::{Log, Metrics};
 use super::model::{Model, Sampler};
+use super::round::Round;
 use super::saving::Saved;
-use super::subject::{self, End, Finished, Subject};
+use super::subject::{End, Finished, Subject};
 use super::watch::{Status, Troubles, Watch};
 use super::{Config, RunDir, checkpoint};
 use crate::exec::{Backend, Program, Store};
-use crate::numbers::{Error, Result, rng};
+use crate::numbers::{Error, Result};
+use crate::objective::{Draw, Feed, LATENTS, Seen};
 use crate::optim::schedule::{Plateau, exponential};
 
 /// A run in progress.
@@ -21,8 +23,11 @@ pub struct Trainer {
     pub(super) config: Config,
     model: Model,
     pub(super) store: Store,
-    program: Program,
+    round: Round,
     gauge: Program,
+    gauge_feed: Feed,
+    /// What the gauge measures, in the order of its outputs.
+    gauged: Vec<String>,
     sampler: Sampler,
     subject: Box<dyn Subject>,
     pub(super) step: u64,
@@ -31,32 +36,11 @@ pub struct Trainer {
     pub(super) judged: Option<(u64, f64)>,
     pub(super) saved: Saved,
     pub(super) troubles: Troubles,
-    z: Vec<f32>,
-    y: Vec<f32>,
-    ball: Vec<f32>,
     last_rates: [f64; 2],
-    /// `loss_d` and `loss_g` of one step.
-    losses: Vec<f32>,
-    sums: Sums,
     /// The mean losses in the last line of `metrics.csv`.
     logged: Option<[f64; 2]>,
     /// When the steps began that this trainer does, and with which.
     begun: (Instant, u64),
-}
-
-/// Sums of the losses since the last line of `metrics.csv`.
-#[derive(Debug, Default)]
-struct Sums {
-    steps: u64,
-    losses: [f64; 2],
-}
-
-impl Sums {
-    /// The mean losses of `D` and `G`; none before any have come back.
-    fn losses(&self) -> Option<[f64; 2]> {
-        let mean = |sum| sum / self.steps as f64;
-        (self.steps > 0).then(|| self.losses.map(mean))
-    }
 }
 
 impl Trainer {
@@ -67,14 +51,18 @@ impl Trainer {
     pub fn new(config: &Config, backend: &Backend, subject: Box<dyn Subject>) -> Result<Self> {
         let model = Model::new(config);
         let store = model.initial_store(config)?;
-        let program = backend.compile(&model.record(config), &store)?;
-        let gauge = Model::record_gauge(config, subject.gauge_points());
+        let round = Round::new(model.record(config), &model, backend, &store)?;
+        let gauge = model.record_gauge(config, subject.gauge_points());
+        let gauged = gauge.outputs().iter().map(|(name, _)| name.clone());
+        let gauged = gauged.collect();
+        let gauge_feed = model.feed(&gauge);
         let gauge = backend.compile(&gauge, &store)?;
         let sampler = Sampler::new(config, backend, &store)?;
-        let point = subject::point(config).count();
         Ok(Self {
-            program,
+            round,
             gauge,
+            gauge_feed,
+            gauged,
             sampler,
             subject,
             step: 0,
@@ -82,12 +70,7 @@ impl Trainer {
             judged: None,
             saved: Saved::default(),
             troubles: Troubles::default(),
-            z: vec![0.0; config.batch_size * config.z_dim],
-            y: vec![0.0; config.batch_size * point],
-            ball: vec![0.0; config.batch_size * point],
             last_rates: [0.0; 2],
-            losses: Vec::with_capacity(2),
-            sums: Sums::default(),
             logged: None,
             begun: (Instant::now(), 0),
             config: config.clone(),
@@ -127,40 +110,24 @@ impl Trainer {
         })
     }
 
-    /// One step of Algorithm 1.
+    /// One round.
     fn advance(&mut self) -> Result<()> {
         self.last_rates = self.rates();
-        let (config, step, [lr_g, lr_d]) = (&self.config, self.step, self.last_rates);
-        let draw = |name| rng::stream(config.seed, name, step);
-        rng::fill_normal(&mut draw("latents"), &mut self.z);
-        self.subject.fill_batch(step, &mut self.y)?;
-        self.program.write("z", &self.z);
-        self.program.write("y", &self.y);
-        if config.ball > 0.0 {
-            for name in ["ball_x", "ball_y"] {
-                rng::fill_normal(&mut draw(name), &mut self.ball);
-                self.ball.iter_mut().for_each(|b| *b *= config.ball as f32);
-                self.program.write(name, &self.ball);
-            }
-        }
-        self.program.write("epsilon", &[self.epsilon() as f32]);
-        self.model.adam_g.write(&mut self.program, step + 1, lr_g);
-        self.model.adam_d.write(&mut self.program, step + 1, lr_d);
-        self.saved.is_torn = true;
-        self.program.run(&mut self.store)?;
+        let epsilon = self.epsilon();
+        let subject = &mut self.subject;
+        let mut draw = Draw {
+            seed: self.config.seed,
+            latents: LATENTS,
+            run: 0,
+            epsilon,
+            ball: self.config.ball,
+            rates: self.last_rates,
+            real: &mut |batch, y| subject.fill_batch(batch, y),
+        };
+        let torn = &mut self.saved.is_torn;
+        self.round
+            .run(self.step, &mut self.store, torn, &mut draw)?;
         self.step += 1;
-        self.saved.is_torn = false;
-        self.collect(false)
-    }
-
-    /// Adds up the losses that have come back, with `wait` of all steps so far.
-    fn collect(&mut self, wait: bool) -> Result<()> {
-        while self.program.take_scalars(wait, &mut self.losses)? {
-            self.sums.steps += 1;
-            for (sum, &loss) in self.sums.losses.iter_mut().zip(&self.losses) {
-                *sum += f64::from(loss);
-            }
-        }
         Ok(())
     }
 
@@ -175,7 +142,7 @@ impl Trainer {
     }
 
     fn steps(&mut self, run: &RunDir, watch: &mut dyn Watch) -> Result<()> {
-        let head = Metrics::head(self.subject.columns());
+        let head = Metrics::head(self.model.objective.columns(), self.subject.columns());
         let mut log = Log::new(run, head, self.step);
         match log.begin() {
             Ok(None) => {}
@@ -256,25 +223,25 @@ impl Trainer {
 
     /// What a line of `metrics.csv` says.
     fn metrics(&mut self) -> Result<Metrics> {
-        self.collect(true)?;
-        let sums = std::mem::take(&mut self.sums);
-        self.logged = sums.losses().or(self.logged);
-        let [loss_d, loss_g] = self.logged.unwrap_or([f64::NAN; 2]);
-        let [phi_real, phi_generated, energy, spread] = self.measure()?;
-        let d_error = (2.0 * loss_d).sqrt() / f64::from(spread);
+        self.round.collect(true)?;
+        self.logged = self.round.losses().or(self.logged);
+        self.round.forget();
+        let losses = self.logged.unwrap_or([f64::NAN; 2]);
+        let gauge = self.measure()?;
+        let seen = Seen {
+            losses,
+            gauge: &gauge,
+            epsilon: self.epsilon(),
+        };
         let [lr_g, lr_d] = self.last_rates;
         let (time, first) = self.begun;
         Ok(Metrics {
             step: self.step,
-            loss_d,
-            loss_g,
-            phi_real,
-            phi_generated,
-            energy,
-            epsilon: self.epsilon(),
+            losses,
+            measures: self.model.objective.measures(&seen),
             lr_d,
             lr_g,
-            look: self.subject.cells(d_error),
+            look: self.subject.cells(),
             steps_per_s: (self.step - first) as f64 / time.elapsed().as_secs_f64().max(1e-9),
         })
     }
@@ -283,31 +250,31 @@ impl Trainer {
     fn show(&self, watch: &mut dyn Watch) {
         watch.show(&Status {
             step: self.step,
-            losses: self.sums.losses().or(self.logged),
+            losses: self.round.losses().or(self.logged),
             look: self.subject.status(),
         });
     }
 
-    /// Mean potentials at real and generated points, the energy, and the standard deviation of the potential, for
-    /// fresh points of both kinds.
-    fn measure(&mut self) -> Result<[f32; 4]> {
-        let (config, count) = (&self.config, self.subject.gauge_points());
-        let mut z = vec![0.0; count * config.z_dim];
-        let mut y = vec![0.0; count * subject::point(config).count()];
-        let mut rng = rng::stream(config.seed, "gauge latents", self.step);
-        rng::fill_normal(&mut rng, &mut z);
-        self.subject.fill_gauge(self.step, &mut y);
-        self.gauge.write("z", &z);
-        self.gauge.write("y", &y);
-        self.gauge.write("epsilon", &[self.epsilon() as f32]);
+    /// What the objective measures, for fresh points of both kinds.
+    fn measure(&mut self) -> Result<Vec<f64>> {
+        let epsilon = self.epsilon();
+        let subject = &self.subject;
+        let mut draw = Draw {
+            seed: self.config.seed,
+            latents: "gauge latents",
+            run: self.step,
+            epsilon,
+            ball: self.config.ball,
+            rates: self.last_rates,
+            real: &mut |step, y| {
+                subject.fill_gauge(step, y);
+                Ok(())
+            },
+        };
+        self.gauge_feed.hand_in(&mut self.gauge, &mut draw)?;
         self.gauge.run(&mut self.store)?;
-        let scalar = |name| self.gauge.scalar(name);
-        Ok([
-            scalar("phi_real")?,
-            scalar("phi_generated")?,
-            scalar("energy")?,
-            scalar("spread")?,
-        ])
+        let scalar = |name: &String| self.gauge.scalar(name).map(f64::from);
+        self.gauged.iter().map(scalar).collect()
     }
 
     /// Writes everything that a finished run shows.

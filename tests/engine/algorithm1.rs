@@ -2,14 +2,15 @@
 //! function of its own. The gradients that reach both players' Adam are compared with that recording, and with
 //! differences of the two losses.
 
-use crate::support::{elementary_potential, random_source};
+use crate::support::{elementary_potential, gradient_for_adam, output, random_source};
 use coulomb_gan::coulomb::algorithm1::Algorithm1;
 use coulomb_gan::exec::reference;
 use coulomb_gan::models::dcgan::{Norm, Output};
 use coulomb_gan::models::{Dcgan, Mlp};
 use coulomb_gan::nn::{Activation, Mode, Network, Statistics};
+use coulomb_gan::objective::{self, Batch};
 use coulomb_gan::optim::Adam;
-use coulomb_gan::tape::{Op, Tape, Var};
+use coulomb_gan::tape::{Tape, Var};
 
 const BATCH: usize = 3;
 const Z_DIM: usize = 4;
@@ -67,61 +68,42 @@ struct Step {
 fn recorded(players: &Players, ball: bool, loss_scale: f64) -> Step {
     let [adam_g, adam_d] = ["adam.g", "adam.d"].map(|name| Adam::new(name, BETA1, 0.0));
     let step = Algorithm1 {
+        d: D,
+        scale: SCALE,
+        ball,
+    };
+    let batch = Batch {
+        size: BATCH,
+        z_dim: Z_DIM,
+        point: players.point.as_slice().into(),
+    };
+    let learning = objective::Players {
         generator: &*players.generator,
         discriminator: &*players.discriminator,
         adam_g: &adam_g,
         adam_d: &adam_d,
-        d: D,
-        scale: SCALE,
-        ball,
         loss_scale,
         average: Some(0.9),
     };
     let mut t = Tape::new();
-    step.record(&mut t, BATCH, Z_DIM, &players.point);
-    let moment = |prefix: &str, name: &str| {
-        let (_, rest) = name.split_once('.').expect("a network's name");
-        format!("{prefix}.m.{rest}")
-    };
-    let named = |network: &dyn Network, prefix: &str| -> Vec<String> {
+    step.record(&mut t, &learning, &batch);
+    let of = |network: &dyn Network, adam: &Adam, t: &mut Tape| -> Vec<Var> {
         let parameters = network.parameters().into_iter();
-        parameters.map(|p| moment(prefix, &p.name)).collect()
+        parameters
+            .map(|p| gradient_for_adam(t, adam, &p.name))
+            .collect()
     };
-    let names = [
-        named(&*players.discriminator, "adam.d"),
-        named(&*players.generator, "adam.g"),
-    ];
-    let gradients = names
-        .concat()
-        .iter()
-        .map(|name| gradient_in(&mut t, name))
-        .collect();
-    let output = |name: &str| {
-        t.outputs()
-            .iter()
-            .find(|(n, _)| n == name)
-            .expect("a loss")
-            .1
-    };
-    let losses = [output("loss_d"), output("loss_g")];
+    let gradients = [
+        of(&*players.discriminator, &adam_d, &mut t),
+        of(&*players.generator, &adam_g, &mut t),
+    ]
+    .concat();
+    let losses = ["loss_d", "loss_g"].map(|name| output(&t, name));
     Step {
         tape: t,
         gradients,
         losses,
     }
-}
-
-/// The gradient in the next value of the moment `name`.
-fn gradient_in(t: &mut Tape, name: &str) -> Var {
-    let is_it = |t: &Tape, v: Var| matches!(&t.node(v).op, Op::State { name: n } if n == name);
-    let assigned = t.nodes().iter().find_map(|node| match node.op {
-        Op::Assign { state, value } if is_it(t, state) => Some((state, value)),
-        _ => None,
-    });
-    let (old, new) = assigned.expect("Adam assigns it");
-    let old = t.scale(old, -BETA1 / (1.0 - BETA1));
-    let new = t.scale(new, 1.0 / (1.0 - BETA1));
-    t.add(old, new)
 }
 
 /// The same from the paper's sentences.

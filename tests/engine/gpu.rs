@@ -9,6 +9,7 @@ use crate::support;
 use coulomb_gan::exec::gpu::{self, Device, Engine};
 use coulomb_gan::exec::{Backend, Precision, Program, Store};
 use coulomb_gan::numbers::rng;
+use coulomb_gan::objective::{Draw, Feed, LATENTS};
 use coulomb_gan::tape::op::Charges;
 use coulomb_gan::tape::{Op, Tape};
 use coulomb_gan::train::Config;
@@ -17,9 +18,8 @@ use coulomb_gan::train::presets::preset;
 
 /// A recorded training step with its state.
 struct Training {
-    model: Model,
+    feed: Feed,
     config: Config,
-    tape: Tape,
     store: Store,
     program: Program,
 }
@@ -27,39 +27,34 @@ struct Training {
 impl Training {
     fn new(config: &Config, backend: &Backend) -> Self {
         let model = Model::new(config);
-        let tape = model.record(config);
+        let tape = model.record(config).swap_remove(0).tape;
         let store = model.initial_store(config).unwrap();
         Self {
             program: backend.compile(&tape, &store).unwrap(),
-            model,
+            feed: model.feed(&tape),
             config: config.clone(),
-            tape,
             store,
         }
     }
 
     /// One step on random points.
     fn step(&mut self, step: u64) {
-        for node in self.tape.nodes() {
-            let Op::Input { name } = &node.op else {
-                continue;
-            };
-            let scale = match name.as_str() {
-                "y" if self.config.pictures.is_none() => 12.0,
-                "y" => 0.5,
-                "z" => 1.0,
-                _ => 0.3,
-            };
-            let mut values = vec![0.0; node.shape.count()];
-            rng::fill_normal(&mut rng::stream(3, name, step), &mut values);
-            values.iter_mut().for_each(|x| *x *= scale);
-            self.program.write(name, &values);
-        }
-        let epsilon = self.config.epsilon as f32;
-        self.program.write("epsilon", &[epsilon]);
-        let (lr_g, lr_d) = (self.config.lr_g, self.config.lr_d);
-        self.model.adam_g.write(&mut self.program, step + 1, lr_g);
-        self.model.adam_d.write(&mut self.program, step + 1, lr_d);
+        let c = &self.config;
+        let size = if c.pictures.is_none() { 12.0 } else { 0.5 };
+        let mut draw = Draw {
+            seed: 3,
+            latents: LATENTS,
+            run: step,
+            epsilon: c.epsilon,
+            ball: c.ball,
+            rates: [c.lr_g, c.lr_d],
+            real: &mut |step, y| {
+                rng::fill_normal(&mut rng::stream(3, "y", step), y);
+                y.iter_mut().for_each(|x| *x *= size);
+                Ok(())
+            },
+        };
+        self.feed.hand_in(&mut self.program, &mut draw).unwrap();
         self.program.run(&mut self.store).unwrap();
     }
 

@@ -20,6 +20,7 @@ mod process;
 mod pytorch;
 mod random_tapes;
 mod recording;
+mod rivals;
 #[path = "../support/mod.rs"]
 mod support;
 mod theory;

@@ -229,6 +229,45 @@ fn a_peak_of_little_charge_may_grow_at_first() {
     assert!(difference.divergence(3, 0.01, m) > 0.0);
 }
 
+/// A.1: real points lie in two regions far apart, and a generator has lost one of them. The best discriminator of a GAN is
+/// `ln p_y / p_x`, which is `ln ½` all over the region that is left: it has no slope there, and nothing tells of the
+/// other region. The field does: on average it pulls generated points with half a charge from region to region, as those
+/// that are left push each other as much as they are pushed.
+#[test]
+fn a_lost_region_is_felt_in_the_field_and_in_no_classifier() {
+    let (spread, far) = (0.3, 10.0);
+    let kept: Vec<f64> = normal("kept", 0, 64).iter().map(|n| spread * n).collect();
+    let lost: Vec<f64> = normal("lost", 0, 64)
+        .iter()
+        .map(|n| far + spread * n)
+        .collect();
+    let real = [&kept[..], &lost].concat();
+
+    let p = |b: f64, middle: f64| density(b / spread, middle / spread) / spread;
+    let logit = |a: f64| (0.5 * p(a, 0.0) + 0.5 * p(a, far)).ln() - p(a, 0.0).ln();
+    for &x in &kept {
+        assert!((logit(x) - 0.5f64.ln()).abs() < 1e-12);
+        let slope = (logit(x + 1e-3) - logit(x - 1e-3)) / 2e-3;
+        assert!(slope.abs() < 1e-9, "{slope}");
+    }
+
+    for d in [1, 3] {
+        let plummer = Plummer { d, epsilon: 1.0 };
+        let of = |x: f64, charges: &[f64]| -> f64 {
+            let slopes = charges.iter().map(|b| plummer.gradient(&[x], &[*b])[0]);
+            slopes.sum::<f64>() / charges.len() as f64
+        };
+        // Up the potential, against the field.
+        let forces = kept.iter().map(|&x| of(x, &real) - of(x, &kept));
+        let mean = forces.sum::<f64>() / kept.len() as f64;
+        let wanted = -0.5 * plummer.gradient(&[far], &[0.0])[0];
+        assert!(
+            (mean / wanted - 1.0).abs() < 0.1,
+            "d = {d}: {mean} {wanted}"
+        );
+    }
+}
+
 /// Eqs. (25) and (26): what falls at least as fast as `−λ ρ²` lies below `1 / (λ t + 1 / ρ(0))`.
 #[test]
 fn the_largest_difference_decays_as_one_over_time() {

@@ -7,6 +7,7 @@ pub fn program(name: &str) -> Command {
     let mut command = Command::new(match name {
         "train" => env!("CARGO_BIN_EXE_train"),
         "sample" => env!("CARGO_BIN_EXE_sample"),
+        "figures" => env!("CARGO_BIN_EXE_figures"),
         _ => env!("CARGO_BIN_EXE_evaluate"),
     });
     // A layer of Mesa's that complains on stderr where there is no desktop.

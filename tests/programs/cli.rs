@@ -380,6 +380,88 @@ fn explain_and_list_presets_print_and_exit() {
 }
 
 #[test]
+fn a_rival_trains_from_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let short = "--objective wgan-gp --critic-steps 2 --steps 6 --width 8 --batch-size 8 --quiet";
+    let args: Vec<&str> = short.split(' ').chain(["--out", text(&out)]).collect();
+    let output = run("train", &args);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    let config = std::fs::read_to_string(out.join("config.toml")).unwrap();
+    assert!(config.contains("objective = \"wgan-gp\"\ncritic_steps = 2\n"));
+    let output = run(
+        "sample",
+        &["--run", text(&out), "--out", text(&out.join("s.npy"))],
+    );
+    assert!(output.status.success());
+    let message = refusal("train", &["--resume", text(&out), "--objective", "gan"], 2);
+    assert!(
+        message.contains("--objective gan cannot change"),
+        "{message}"
+    );
+
+    for (args, words) in [
+        (
+            "--objective vae",
+            "expected one of `coulomb`, `gan`, `wgan-gp`",
+        ),
+        (
+            "--objective gan --ball 0.3",
+            "only --objective coulomb has a potential",
+        ),
+        ("--critic-steps 5", "without --objective wgan-gp"),
+        ("--objective wgan-gp --critic-steps 101", "from 1 to 100"),
+        (
+            "--objective wgan-gp --preset shapes --norm batch",
+            "use --norm none",
+        ),
+    ] {
+        let args: Vec<&str> = args.split(' ').collect();
+        let message = refusal("train", &args, 2);
+        assert!(message.contains(words), "{message}");
+    }
+    // The listing has both of a round's tapes.
+    let output = run("train", &["--explain", "--objective", "gan"]);
+    let listing = String::from_utf8_lossy(&output.stdout);
+    assert!(listing.contains("loss_d") && listing.contains("loss_g"));
+}
+
+#[test]
+fn figures_show_every_objective_side_by_side() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("figures");
+    let args = ["mixture", "--steps", "4", "--quiet", "--out", text(&out)];
+    let table = |args: &[&str]| {
+        let output = run("figures", args);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let first = table(&args);
+    for objective in ["coulomb", "gan", "wgan-gp"] {
+        assert!(first.contains(&format!("| {objective} | ")), "{first}");
+        assert!(out.join(objective).join("scatter.png").is_file());
+    }
+    for (file, size) in [("figure-4.png", (2380, 620)), ("figure-5.png", (2300, 620))] {
+        assert_eq!(image::image_dimensions(out.join(file)).unwrap(), size);
+    }
+    // Complete runs are only drawn again.
+    assert_eq!(table(&args), first);
+    let other = [
+        "mixture",
+        "--steps",
+        "4",
+        "--seed",
+        "2",
+        "--out",
+        text(&out),
+    ];
+    assert!(refusal("figures", &other, 2).contains("was begun with seed 1, not 2"));
+    assert!(refusal("figures", &["cifar10"], 2).contains("there is mixture"));
+}
+
+#[test]
 fn a_profile_times_the_plan_without_data() {
     for flags in [
         // On several threads, a first one that is put aside sees all tasks end at once.

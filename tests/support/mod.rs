@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use coulomb_gan::exec::cpu::{Device, Isa};
 use coulomb_gan::exec::{Backend, Precision, Program, Store, reference};
 use coulomb_gan::numbers::{Error, Shape, Tensor, rng};
+use coulomb_gan::optim::Adam;
 use coulomb_gan::tape::{Op, Tape, Var};
 use rand::RngExt;
 
@@ -108,6 +109,27 @@ pub fn elementary_potential(t: &mut Tape, d: u32, epsilon: f64, [a, y, x]: [Var;
         t.reshape(mean, [n])
     });
     t.sub(pull, push)
+}
+
+/// The output `name` of `t`.
+pub fn output(t: &Tape, name: &str) -> Var {
+    let found = t.outputs().iter().find(|(other, _)| other == name);
+    found.expect("an output of that name").1
+}
+
+/// The gradient that `adam` is recorded to get for the parameter `name`: what its moment `m ← β₁ m + (1 − β₁) g` adds.
+pub fn gradient_for_adam(t: &mut Tape, adam: &Adam, name: &str) -> Var {
+    let (_network, rest) = name.split_once('.').expect("a network's name");
+    let moment = format!("{}.m.{rest}", adam.name);
+    let is_it = |t: &Tape, v: Var| matches!(&t.node(v).op, Op::State { name } if *name == moment);
+    let assigned = t.nodes().iter().find_map(|node| match node.op {
+        Op::Assign { state, value } if is_it(t, state) => Some((state, value)),
+        _ => None,
+    });
+    let (old, new) = assigned.expect("Adam assigns it");
+    let old = t.scale(old, -adam.beta1 / (1.0 - adam.beta1));
+    let new = t.scale(new, 1.0 / (1.0 - adam.beta1));
+    t.add(old, new)
 }
 
 /// Random numbers for each input and state of `tape` by its name, in `f64`.

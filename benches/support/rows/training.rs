@@ -133,7 +133,7 @@ pub fn mixture_step() -> Row {
     let batches: Vec<_> = (0..BATCHES).map(batch).collect();
     Training {
         name: "mixture step",
-        tape: model.record(&config),
+        tape: model.record(&config).swap_remove(0).tape,
         store: model
             .initial_store(&config)
             .expect("nothing has left this memory"),

@@ -59,7 +59,9 @@ fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if args.explain {
-        print(&Model::new(&config).record(&config).explain())?;
+        let parts = Model::new(&config).record(&config);
+        let listings: Vec<String> = parts.iter().map(|part| part.tape.explain()).collect();
+        print(&listings.join("\n\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
     let backend = args.machine.backend(&config)?;

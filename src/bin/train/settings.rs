@@ -3,6 +3,7 @@
 use coulomb_gan::cli::flags::{number, unsigned};
 use coulomb_gan::numbers::{Error, Result};
 use coulomb_gan::train::Config;
+use coulomb_gan::train::method::Method;
 use coulomb_gan::train::picture_config::{PictureConfig, choice};
 use coulomb_gan::train::presets::preset;
 
@@ -12,6 +13,12 @@ use super::args::Args;
 #[derive(clap::Args)]
 #[command(next_help_heading = "Hyperparameters of a new run [default: the preset's]")]
 pub struct Hyper {
+    /// How the two networks learn: coulomb (the paper's Algorithm 1), gan or wgan-gp; the latter bring rates of their own
+    #[arg(long, value_name = "NAME")]
+    objective: Option<String>,
+    /// With --objective wgan-gp: how often the critic moves before the generator does [default: 1]
+    #[arg(long, value_name = "N")]
+    critic_steps: Option<String>,
     /// Key of all random draws
     #[arg(long, value_name = "N")]
     seed: Option<String>,
@@ -100,16 +107,16 @@ impl Args {
     pub fn config(&self) -> Result<Config> {
         let mut c = preset(self.preset.as_deref().unwrap_or("mixture"))?;
         if let Some(steps) = &self.steps {
-            c.steps = unsigned("steps", steps)?;
-            c.decay_steps = c.steps;
-            c.sample_every = (c.steps / 60).max(1);
-            c.checkpoint_every = (c.steps / 10).max(1);
-            c.keep_every = c.checkpoint_every;
+            c.shorten(unsigned("steps", steps)?);
         }
         if let Some(epsilon) = &self.hyper.epsilon {
             c.epsilon_final = number("epsilon", epsilon)?;
         }
+        if let Some(name) = &self.hyper.objective {
+            choice::<Method>("objective", name)?.adapt(&mut c);
+        }
         self.apply_fixed(&mut c)?;
+        self.refuse_flags_of_the_field(&c)?;
         self.override_running(&mut c)?;
         Ok(c)
     }
@@ -117,6 +124,10 @@ impl Args {
     /// Writes into `c` what is fixed once a run has started.
     fn apply_fixed(&self, c: &mut Config) -> Result<()> {
         let h = &self.hyper;
+        if let Some(name) = &h.objective {
+            c.objective = choice("objective", name)?;
+        }
+        set(&mut c.critic_steps, "critic-steps", &h.critic_steps)?;
         set(&mut c.decay_steps, "decay-steps", &h.decay_steps)?;
         set(&mut c.seed, "seed", &h.seed)?;
         set(&mut c.batch_size, "batch-size", &h.batch_size)?;
@@ -149,6 +160,25 @@ impl Args {
             Some(pictures) => self.pictures.apply(pictures),
             None => Ok(()),
         }
+    }
+
+    /// Refuses flags about kernel and potential where the objective has neither.
+    fn refuse_flags_of_the_field(&self, c: &Config) -> Result<()> {
+        let h = &self.hyper;
+        for (flag, value) in [
+            ("kernel-dim", &h.kernel_dim),
+            ("epsilon", &h.epsilon),
+            ("epsilon-final", &h.epsilon_final),
+            ("potential-scale", &h.potential_scale),
+            ("ball", &h.ball),
+        ] {
+            if let (Some(value), false) = (value, c.objective.is_usual()) {
+                return Err(Error::usage(format!(
+                    "--{flag} {value} is of no use: only --objective coulomb has a potential; leave one of them out"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Refuses to change what is fixed in the run of `c`, which goes on.

@@ -74,7 +74,7 @@ impl Subject for MixtureSubject {
         "modes_covered,high_quality"
     }
 
-    fn cells(&self, _d_error: f64) -> String {
+    fn cells(&self) -> String {
         let high_quality = self.modes.as_ref().map_or(0.0, |modes| modes.high_quality);
         format!("{},{high_quality:.4}", self.covered())
     }

@@ -57,10 +57,8 @@ pub trait Subject: Send {
     /// The subject's own columns of `metrics.csv`, separated by commas.
     fn columns(&self) -> &'static str;
 
-    /// The values in these columns. `d_error` is how far the discriminator is from what it should have learnt: the
-    /// root mean square of `D − Φ̂` over the steps since the line before, relative to the standard deviation of
-    /// the potential `Φ̂` over real and generated points. At 1 it knows no more than a constant would.
-    fn cells(&self, d_error: f64) -> String;
+    /// The values in these columns.
+    fn cells(&self) -> String;
 
     /// The last look in a few words, for the line of progress.
     fn status(&self) -> String;

@@ -163,15 +163,15 @@ impl Subject for PictureSubject {
     }
 
     fn columns(&self) -> &'static str {
-        "d_error,frechet_random,frechet_pixels"
+        "frechet_random,frechet_pixels"
     }
 
-    fn cells(&self, d_error: f64) -> String {
+    fn cells(&self) -> String {
         let last = self
             .last
             .map(|last| format!("{:.6e},{:.6e}", last.random, last.pixels));
         // Nothing has been seen yet: the cells stay empty.
-        format!("{d_error:.4e},{}", last.unwrap_or_else(|| ",".into()))
+        last.unwrap_or_else(|| ",".into())
     }
 
     fn status(&self) -> String {

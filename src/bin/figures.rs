@@ -1,0 +1,228 @@
+//! The paper's figures for every objective, trained side by side: `figures --help`.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+use coulomb_gan::cli::console::{note, print};
+use coulomb_gan::cli::flags::unsigned;
+use coulomb_gan::cli::machine::Machine;
+use coulomb_gan::cli::progress::Progress;
+use coulomb_gan::cli::signals::Signals;
+use coulomb_gan::cli::{again, start};
+use coulomb_gan::data::{Mixture, mixture};
+use coulomb_gan::exec::Backend;
+use coulomb_gan::figures::{self, Panel, WINDOW, density, palette, scatter};
+use coulomb_gan::metrics::ModeReport;
+use coulomb_gan::numbers::atomic::write_atomically;
+use coulomb_gan::numbers::{Error, Result, Tensor, npy};
+use coulomb_gan::train::kept::Which;
+use coulomb_gan::train::method::Method;
+use coulomb_gan::train::presets::preset;
+use coulomb_gan::train::trainer::Trainer;
+use coulomb_gan::train::watch::Hear;
+use coulomb_gan::train::{Config, RunDir, subject};
+
+/// Train every objective on the same data with the same networks, and draw what became of it side by side.
+///
+/// Each objective has a run of its own in the folder, which other programs open as usual. The same command goes on where
+/// it was stopped, and draws again what is complete.
+#[derive(Parser)]
+#[command(version, allow_negative_numbers = true)]
+struct Args {
+    /// Which figure: mixture, the 25 Gaussians of Figures 4 and 5
+    #[arg(value_name = "FIGURE")]
+    figure: String,
+    /// Folder for the runs, and for the pictures of all of them [default: runs/figures-FIGURE]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Steps of each run [default: the preset's]
+    #[arg(long, value_name = "N")]
+    steps: Option<String>,
+    /// Key of all random draws [default: 1]
+    #[arg(long, value_name = "N")]
+    seed: Option<String>,
+    /// Show no progress, only warnings
+    #[arg(long)]
+    quiet: bool,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+/// What became of an objective.
+struct Outcome {
+    method: Method,
+    samples: Tensor,
+    report: ModeReport,
+}
+
+impl Args {
+    /// The run of `method`.
+    fn config(&self, method: Method) -> Result<Config> {
+        let mut config = preset(&self.figure)?;
+        method.adapt(&mut config);
+        if let Some(steps) = &self.steps {
+            config.shorten(unsigned("steps", steps)?);
+        }
+        if let Some(seed) = &self.seed {
+            config.seed = unsigned("seed", seed)?;
+        }
+        self.machine.apply(&mut config)?;
+        Ok(config)
+    }
+}
+
+fn run(args: &Args) -> Result<ExitCode> {
+    if args.figure != "mixture" {
+        return Err(Error::usage(format!(
+            "there is no figure {}; there is mixture",
+            args.figure
+        )));
+    }
+    let folder = args.out.clone();
+    let folder =
+        folder.unwrap_or_else(|| Path::new("runs").join(format!("figures-{}", args.figure)));
+    let backend = args.machine.backend(&args.config(Method::Coulomb)?)?;
+    let signals = Signals::listen()?;
+    let mut outcomes = vec![];
+    for method in Method::ALL {
+        let config = args.config(method)?;
+        let outcome = backend.install(|| outcome(args, &folder, &config, &backend, &signals))?;
+        let Some(outcome) = outcome else {
+            let (name, code) = signals.heard().unwrap_or(("the end", 1));
+            note(&format!(
+                "stopped ({name}) and saved; the same command goes on"
+            ));
+            return Ok(ExitCode::from(code));
+        };
+        outcomes.push(outcome);
+    }
+    let files = draw(&folder, args, &outcomes)?;
+    let files = files.iter().map(|file| file.display().to_string());
+    let lines: Vec<String> = [table(&outcomes)].into_iter().chain(files).collect();
+    print(&lines.join("\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Trains the run of `config`, or the rest of it; none if it was asked to stop.
+fn outcome(
+    args: &Args,
+    folder: &Path,
+    config: &Config,
+    backend: &Backend,
+    signals: &Signals,
+) -> Result<Option<Outcome>> {
+    let name = config.objective.name();
+    let path = folder.join(name);
+    let mut progress = Progress::new(
+        args.quiet,
+        config.steps,
+        "fewer --steps would make it shorter".into(),
+    );
+    progress.stop_with(signals.clone());
+    let subject = subject::open(&mut config.clone(), backend, &mut progress)?;
+    let mut trainer = Trainer::new(config, backend, subject)?;
+    let run = if path.join("config.toml").is_file() {
+        let (run, found) = RunDir::open_to_train(&path)?;
+        if let Some([flag, has, wanted]) = found.first_difference(config) {
+            return Err(Error::usage(format!(
+                "{} was begun with {flag} {has}, not {wanted}; take another --out, or go on with: {}",
+                path.display(),
+                again::resume(&path, "")
+            )));
+        }
+        if let Some(checkpoint) = Which::Latest.find(&run)? {
+            trainer.load(&run, &checkpoint)?;
+        }
+        run
+    } else {
+        RunDir::create(Some(&path), config)?
+    };
+    progress.say(&format!(
+        "{name}: step {} of {}, into {}; Ctrl-C saves and stops",
+        trainer.step(),
+        config.steps,
+        path.display()
+    ));
+    let begun = (Instant::now(), trainer.step());
+    let result = trainer.run(&run, &mut progress);
+    progress.finish();
+    result?;
+    if trainer.step() < config.steps {
+        return Ok(None);
+    }
+    let steps = trainer.step() - begun.1;
+    if steps > 0 {
+        let seconds = begun.0.elapsed().as_secs_f64();
+        progress.say(&format!("{name}: {steps} steps in {seconds:.0} s"));
+    }
+    let finished = trainer.finish(&run, backend)?;
+    if let Some(first) = finished.failed.first() {
+        progress.warn(&first.to_string());
+    }
+    let samples = npy::read(&run.file("samples.npy"))?;
+    Ok(Some(Outcome {
+        method: config.objective,
+        report: ModeReport::new(points(&samples), &mixture::means(), mixture::STD),
+        samples,
+    }))
+}
+
+fn points(samples: &Tensor) -> &[[f32; 2]] {
+    samples.data().as_chunks::<2>().0
+}
+
+/// Writes Figure 4, Figure 5 and the table into `folder`; returns the files.
+fn draw(folder: &Path, args: &Args, outcomes: &[Outcome]) -> Result<Vec<PathBuf>> {
+    let seed = args.config(Method::Coulomb)?.seed;
+    let data = Mixture::new(seed);
+    let generated = outcomes.iter().map(|outcome| Panel {
+        title: outcome.method.name(),
+        points: points(&outcome.samples),
+        color: palette::GENERATED,
+    });
+    let count = outcomes
+        .first()
+        .map_or(0, |outcome| points(&outcome.samples).len());
+    let real = Panel {
+        title: "real",
+        points: &data.points()[..count],
+        color: palette::REAL,
+    };
+    let panels: Vec<Panel> = [real].into_iter().chain(generated).collect();
+    let [figure4, figure5, text] =
+        ["figure-4.png", "figure-5.png", "table.md"].map(|name| folder.join(name));
+    figures::write_png(&figure4, &scatter::panels(&panels, WINDOW))?;
+    figures::write_png(&figure5, &density::panels(&panels, WINDOW))?;
+    write_atomically(&text, |w| w.write_all(table(outcomes).as_bytes()))?;
+    Ok(vec![figure4, figure5, text])
+}
+
+/// A line for each objective.
+fn table(outcomes: &[Outcome]) -> String {
+    let mut out = String::from(
+        "| objective | modes | within 3 sigma of a mode | share per mode, 1 is fair | spread within modes, 1 is right |\n\
+         |---|---|---|---|---|",
+    );
+    for outcome in outcomes {
+        let r = &outcome.report;
+        // Writing to a string cannot fail.
+        let _ = write!(
+            out,
+            "\n| {} | {} of 25 | {:.1} % | {:.2} to {:.2} | {:.2} |",
+            outcome.method.name(),
+            r.modes_covered,
+            100.0 * r.high_quality,
+            r.share_min,
+            r.share_max,
+            r.std_mean
+        );
+    }
+    out
+}
+
+fn main() -> ExitCode {
+    start::program(|| run(&Args::parse()))
+}

@@ -1,0 +1,23 @@
+//! Floor 4: the objectives that the paper compares the Coulomb GAN with, on the same two networks.
+//!
+//! They are here to be compared with: [`gan`] (Goodfellow et al. 2014, with DCGAN's rates) and [`wgan_gp`] (Gulrajani et
+//! al. 2017). Both take turns: `D` moves first, and `G` then follows its new gradient, so a round has two tapes. Learning
+//! rates that differ for the two players are those of TTUR (Heusel et al. 2017).
+
+pub mod gan;
+pub mod wgan_gp;
+
+pub use gan::Gan;
+pub use wgan_gp::WganGp;
+
+use crate::nn::{Mode, Network};
+use crate::tape::{Tape, Var};
+
+/// What rivals measure: the mean of `D` over real points, and over generated ones.
+const COLUMNS: &[&str] = &["d_real", "d_generated"];
+
+/// Records what [`COLUMNS`] name.
+fn mean_outputs(t: &mut Tape, discriminator: &dyn Network, y: Var, x: Var) -> Vec<Var> {
+    let outputs = [y, x].map(|points| discriminator.record(t, points, Mode::Sample));
+    outputs.map(|d| t.mean_all(d)).to_vec()
+}

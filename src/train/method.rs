@@ -1,0 +1,131 @@
+//! The objectives by name: `--objective`, and `objective` in `config.toml`.
+
+use serde::{Deserialize, Serialize};
+
+use super::Config;
+use crate::coulomb::algorithm1::Algorithm1;
+use crate::models::dcgan::Norm;
+use crate::numbers::{Error, Result};
+use crate::objective::Objective;
+use crate::rivals::{Gan, WganGp};
+
+/// λ of the gradient penalty, as everywhere.
+const PENALTY: f64 = 10.0;
+
+/// How the two players learn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// Algorithm 1.
+    #[default]
+    Coulomb,
+    /// The non-saturating GAN.
+    Gan,
+    /// The Wasserstein GAN with a gradient penalty.
+    WganGp,
+}
+
+impl Method {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Coulomb, Self::Gan, Self::WganGp];
+
+    /// Its name, as `--objective` and `config.toml` have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Coulomb => "coulomb",
+            Self::Gan => "gan",
+            Self::WganGp => "wgan-gp",
+        }
+    }
+
+    /// Whether this is what runs do that say nothing.
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The objective, with the numbers that `config` has for it.
+    pub fn objective(self, config: &Config) -> Box<dyn Objective> {
+        match self {
+            Self::Coulomb => Box::new(Algorithm1 {
+                d: config.kernel_dim,
+                scale: config.potential_scale,
+                ball: config.ball > 0.0,
+            }),
+            Self::Gan => Box::new(Gan),
+            Self::WganGp => Box::new(WganGp {
+                penalty: PENALTY,
+                critic_steps: config.critic_steps,
+            }),
+        }
+    }
+
+    /// Puts this objective's own rates into a preset that was made for the Coulomb GAN: those of TTUR (Heusel et al. 2017)
+    /// for CIFAR-10, which the paper compares with. For points in the plane nothing is published; rivals get the same rate
+    /// for both players there. Networks, batches and schedules stay the preset's.
+    pub fn adapt(self, config: &mut Config) {
+        config.objective = self;
+        let of_pictures = config.pictures.is_some();
+        let (rates, beta1) = match self {
+            Self::Coulomb => return,
+            Self::Gan if of_pictures => ([5e-4, 1e-4], 0.5),
+            Self::Gan => ([1e-3, 1e-3], 0.5),
+            Self::WganGp if of_pictures => ([1e-4, 3e-4], 0.0),
+            Self::WganGp => ([1e-3, 1e-3], 0.0),
+        };
+        [config.lr_g, config.lr_d] = rates;
+        (config.beta1, config.weight_decay) = (beta1, 0.0);
+        (config.ball, config.potential_scale) = (0.0, 1.0);
+    }
+
+    /// Checks what not every objective can do.
+    ///
+    /// # Errors
+    /// A sentence that names the flag.
+    pub fn validate(self, config: &Config) -> Result<()> {
+        let critic_steps = config.critic_steps;
+        let usual = critic_steps == 1;
+        if self != Self::WganGp && !usual {
+            return Err(Error::usage(format!(
+                "--critic-steps {critic_steps} is of no use without --objective wgan-gp; leave it out or add that"
+            )));
+        }
+        if !(1..=100).contains(&critic_steps) {
+            return Err(Error::usage(format!(
+                "--critic-steps must be from 1 to 100, not {critic_steps}"
+            )));
+        }
+        let has_batch_norm = config.pictures.as_ref().map(|p| p.norm) == Some(Norm::Batch);
+        if self == Self::WganGp && has_batch_norm {
+            return Err(Error::usage(
+                "--objective wgan-gp asks for the slope at each point by itself, which a batch norm mixes; use --norm none",
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::presets::{PRESETS, preset};
+
+    #[test]
+    fn every_objective_fits_every_preset_and_survives_toml() {
+        for (name, _) in PRESETS {
+            for method in Method::ALL {
+                let mut config = preset(name).unwrap();
+                method.adapt(&mut config);
+                let has_batch_norm = config.pictures.as_ref().map(|p| p.norm) == Some(Norm::Batch);
+                if method == Method::WganGp && has_batch_norm {
+                    assert!(config.validate().is_err());
+                    continue;
+                }
+                config.validate().unwrap();
+                let text = config.to_toml().unwrap();
+                assert_eq!(Config::parse(&text).unwrap(), config);
+                let named = text.contains(&format!("objective = \"{}\"", method.name()));
+                assert_eq!(named, !method.is_usual(), "{text}");
+            }
+        }
+    }
+}
