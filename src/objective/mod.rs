@@ -4,6 +4,99 @@
 //! tapes that run one after the other: Algorithm 1 is one tape, in which both players move at once; a WGAN's critic has a
 //! tape of its own, which may run several times before the generator's. The trainer, the profile, the benches and the
 //! tests know objectives by this trait only, and hand in numbers through one [`Feed`].
+//!
+//! # An objective of one's own
+//!
+//! The least-squares GAN (Mao et al. 2017) in forty lines, and three of its rounds:
+//!
+//! ```
+//! use coulomb_gan::exec::{Backend, Store};
+//! use coulomb_gan::models::Mlp;
+//! use coulomb_gan::nn::{self, Mode, Network};
+//! use coulomb_gan::objective::{Batch, Draw, Feed, Input, LATENTS, Objective, Part, Players, Seen};
+//! use coulomb_gan::optim::Adam;
+//! use coulomb_gan::tape::{Tape, Var};
+//!
+//! struct LeastSquares;
+//!
+//! impl Objective for LeastSquares {
+//!     fn parts(&self, players: &Players, batch: &Batch) -> Vec<Part> {
+//!         let mut tape = Tape::new();
+//!         let t = &mut tape;
+//!         let z = batch.latents(t, Input::Latents);
+//!         let y = batch.real(t);
+//!         let x = players.generator.record(t, z, Mode::Train);
+//!         let [d_x, d_y] = [x, y].map(|points| players.discriminator.record(t, points, Mode::Train));
+//!         let (real, generated) = (miss(t, d_y, 1.0), miss(t, d_x, 0.0));
+//!         let loss_d = t.add(real, generated);
+//!         let loss_g = miss(t, d_x, 1.0);
+//!         players.descend_d(t, loss_d);
+//!         players.descend_g(t, loss_g);
+//!         t.output("loss_d", loss_d);
+//!         t.output("loss_g", loss_g);
+//!         vec![Part { name: "step", tape, runs: 1 }]
+//!     }
+//!
+//!     fn gauge(&self, _: &mut Tape, _: &dyn Network, _: Var, _: Var) -> Vec<Var> {
+//!         vec![] // measures nothing beyond the losses
+//!     }
+//!
+//!     fn columns(&self) -> &'static [&'static str] {
+//!         &[]
+//!     }
+//!
+//!     fn measures(&self, _: &Seen) -> Vec<f64> {
+//!         vec![]
+//!     }
+//! }
+//!
+//! /// `½ mean (d − target)²`.
+//! fn miss(t: &mut Tape, d: Var, target: f64) -> Var {
+//!     let error = t.affine(d, 1.0, -target);
+//!     let square = t.square(error);
+//!     let mean = t.mean_all(square);
+//!     t.scale(mean, 0.5)
+//! }
+//!
+//! let (g, d) = (Mlp::new("generator", &[4, 16, 2]), Mlp::new("discriminator", &[2, 16, 1]));
+//! let [adam_g, adam_d] = ["adam.g", "adam.d"].map(|name| Adam::new(name, 0.5, 0.0));
+//! let players = Players {
+//!     generator: &g,
+//!     discriminator: &d,
+//!     adam_g: &adam_g,
+//!     adam_d: &adam_d,
+//!     loss_scale: 1.0,
+//!     average: None,
+//! };
+//! let batch = Batch { size: 32, z_dim: 4, point: [2].into() };
+//! let part = LeastSquares.parts(&players, &batch).remove(0);
+//!
+//! let mut store = Store::new();
+//! for (network, adam) in [(&g, &adam_g), (&d, &adam_d)] {
+//!     nn::initialise(&network.parameters(), 1, &mut store);
+//!     adam.initialise(&network.parameters(), &mut store);
+//! }
+//! let mut program = Backend::cpu(Some(1))?.compile(&part.tape, &store)?;
+//! let mut feed = Feed::new(&part.tape, [&adam_g, &adam_d]);
+//! for step in 0..3 {
+//!     let mut draw = Draw {
+//!         seed: 1,
+//!         latents: LATENTS,
+//!         run: step,
+//!         epsilon: 1.0,
+//!         ball: 0.0,
+//!         rates: [1e-3, 1e-3],
+//!         real: &mut |_, y| {
+//!             y.fill(3.0);
+//!             Ok(())
+//!         },
+//!     };
+//!     feed.hand_in(&mut program, &mut draw)?;
+//!     program.run(&mut store)?;
+//!     assert!(program.scalar("loss_d")?.is_finite());
+//! }
+//! # Ok::<(), coulomb_gan::numbers::Error>(())
+//! ```
 
 mod feed;
 mod players;
