@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 pub struct Status {
     /// Steps done.
     pub step: u64,
-    /// The losses of the discriminator, Eq. (9), and the generator, Eq. (10), once there are any.
+    /// The losses of the discriminator and the generator, once there are any.
     pub losses: Option<[f64; 2]>,
     /// The last look at the samples, in a few words.
     pub look: String,

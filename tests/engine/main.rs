@@ -1,5 +1,5 @@
 //! Proofs about numbers: every primitive on every executor, gradients, plans, layers, the field and the theory behind
-//! it. One program instead of one per file: most of the time that building tests takes goes into linking.
+//! it. One program instead of one per file: every program that is not built need not be linked.
 
 mod algorithm1;
 mod coulomb_field;
