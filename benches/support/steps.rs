@@ -3,9 +3,9 @@
 //! The reference executor would take days, so losses are compared with those of the CPU executor, which the other rows
 //! hold against it.
 
-use coulomb_gan::exec::{Backend, Precision, Program, Store};
+use coulomb_gan::exec::{Backend, Executor, Precision, Program, Store};
 use coulomb_gan::numbers::{Error, Result, rng};
-use coulomb_gan::objective::{Draw, Feed, LATENTS};
+use coulomb_gan::objective::Feed;
 use coulomb_gan::tape::Tape;
 use coulomb_gan::train::Config;
 use coulomb_gan::train::model::Model;
@@ -69,8 +69,8 @@ impl Step {
     fn compile(config: &Config, backend: &Backend) -> Result<(Self, Store)> {
         let mut config = config.clone();
         if let Backend::Gpu(device) = backend {
-            config.backend = "gpu".into();
-            config.precision = device.precision().name().into();
+            config.backend = Executor::Gpu;
+            config.precision = device.precision();
         }
         let model = Model::new(&config);
         let tape = only_part(&model, &config);
@@ -86,20 +86,13 @@ impl Step {
 
     /// The first step, on random points.
     fn run(&mut self, store: &mut Store) -> Result<()> {
-        let c = &self.config;
-        let mut draw = Draw {
-            seed: 1,
-            latents: LATENTS,
-            run: 0,
-            epsilon: c.epsilon,
-            ball: c.ball,
-            rates: [c.lr_g, c.lr_d],
-            real: &mut |_, y| {
-                rng::fill_normal(&mut rng::stream(1, "y", 0), y);
-                y.iter_mut().for_each(|x| *x *= 0.5);
-                Ok(())
-            },
+        let spread = self.config.task().spread();
+        let mut real = |_: u64, y: &mut [f32]| {
+            rng::fill_normal(&mut rng::stream(1, "y", 0), y);
+            y.iter_mut().for_each(|x| *x *= spread);
+            Ok(())
         };
+        let mut draw = self.config.draw(&mut real);
         self.feed.hand_in(&mut self.program, &mut draw)?;
         self.program.run(store)
     }

@@ -5,13 +5,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use coulomb_gan::cli::console::{Reader, print};
-use coulomb_gan::cli::flags::{unsigned, whole};
 use coulomb_gan::cli::machine::Machine;
 use coulomb_gan::cli::run::Run;
 use coulomb_gan::cli::start;
+use coulomb_gan::numbers::written::{unsigned, whole};
 use coulomb_gan::numbers::{Error, Result};
 use coulomb_gan::train::Config;
-use coulomb_gan::train::subject::{self, Report};
+use coulomb_gan::train::tasks;
 use coulomb_gan::train::watch::Hear;
 use serde::Serialize;
 
@@ -47,7 +47,7 @@ struct Judgement<'a> {
     step: u64,
     seed: u64,
     #[serde(flatten)]
-    report: Report,
+    report: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Args {
@@ -57,10 +57,9 @@ impl Args {
             let Some(path) = path else {
                 continue;
             };
-            let pictures = config.pictures.as_mut().filter(|p| p.data.is_some());
-            match (pictures, flag) {
-                (Some(pictures), "data") => pictures.data = Some(path.clone()),
-                (Some(pictures), _) => pictures.cache = Some(path.clone()),
+            match (config.task_mut().files(), flag) {
+                (Some(files), "data") => files.data.clone_from(path),
+                (Some(files), _) => *files.cache = Some(path.clone()),
                 (None, _) => {
                     return Err(Error::usage(format!(
                         "--{flag} {} is of no use: {} makes its own data; leave it out",
@@ -85,12 +84,12 @@ fn run(args: &Args) -> Result<ExitCode> {
     let seed = seed.unwrap_or(trained.config().seed);
     let mut config = trained.config().clone();
     args.apply(&mut config)?;
-    let usual = subject::judged(&config);
+    let usual = config.task().judged();
     let count = count.unwrap_or(usual);
-    subject::check_memory(&config, count)?;
+    config.task().check_memory(count)?;
     let mut reader = Reader { quiet: args.json };
     let backend = trained.backend().clone();
-    let mut subject = backend.install(|| subject::open(&mut config, &backend, &mut reader))?;
+    let mut subject = backend.install(|| tasks::open(&mut config, &backend, &mut reader))?;
     if count < usual {
         reader.warn(&format!(
             "{count} samples are few: distances come out larger than with the usual {usual}, and cannot be compared"
@@ -103,7 +102,7 @@ fn run(args: &Args) -> Result<ExitCode> {
             preset: &trained.config().preset,
             step: trained.step(),
             seed,
-            report,
+            report: report.numbers,
         };
         let text = serde_json::to_string(&judgement)
             .map_err(|e| Error::failure(format!("cannot print the judgement as JSON: {e}")))?;
@@ -111,7 +110,7 @@ fn run(args: &Args) -> Result<ExitCode> {
     } else {
         let checkpoint = trained.checkpoint().display();
         print(&format!("{checkpoint} at step {}", trained.step()))?;
-        print(&report.to_string())?;
+        print(&report.words)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,23 +7,24 @@ use std::time::Instant;
 
 use clap::Parser;
 use coulomb_gan::cli::console::{note, print};
-use coulomb_gan::cli::flags::unsigned;
 use coulomb_gan::cli::machine::Machine;
 use coulomb_gan::cli::progress::Progress;
 use coulomb_gan::cli::signals::Signals;
 use coulomb_gan::cli::{again, start};
-use coulomb_gan::data::{Mixture, mixture};
+use coulomb_gan::data::Mixture;
 use coulomb_gan::exec::Backend;
 use coulomb_gan::figures::{self, Panel, WINDOW, density, palette, scatter};
 use coulomb_gan::metrics::ModeReport;
 use coulomb_gan::numbers::atomic::write_atomically;
+use coulomb_gan::numbers::written::unsigned;
 use coulomb_gan::numbers::{Error, Result, Tensor, npy};
 use coulomb_gan::train::kept::Which;
 use coulomb_gan::train::method::Method;
 use coulomb_gan::train::presets::preset;
+use coulomb_gan::train::tasks::mixture::{modes, points};
 use coulomb_gan::train::trainer::Trainer;
 use coulomb_gan::train::watch::Hear;
-use coulomb_gan::train::{Config, RunDir, subject};
+use coulomb_gan::train::{Config, RunDir, tasks};
 
 /// Train every objective on the same data with the same networks, and draw what became of it side by side.
 ///
@@ -64,7 +65,7 @@ impl Args {
         let mut config = preset(&self.figure)?;
         method.adapt(&mut config);
         if let Some(steps) = &self.steps {
-            config.shorten(unsigned("steps", steps)?);
+            config.last(unsigned("steps", steps)?);
         }
         if let Some(seed) = &self.seed {
             config.seed = unsigned("seed", seed)?;
@@ -122,7 +123,7 @@ fn outcome(
         "fewer --steps would make it shorter".into(),
     );
     progress.stop_with(signals.clone());
-    let subject = subject::open(&mut config.clone(), backend, &mut progress)?;
+    let subject = tasks::open(&mut config.clone(), backend, &mut progress)?;
     let mut trainer = Trainer::new(config, backend, subject)?;
     let run = if path.join("config.toml").is_file() {
         let (run, found) = RunDir::open_to_train(&path)?;
@@ -165,13 +166,9 @@ fn outcome(
     let samples = npy::read(&run.file("samples.npy"))?;
     Ok(Some(Outcome {
         method: config.objective,
-        report: ModeReport::new(points(&samples), &mixture::means(), mixture::STD),
+        report: modes(&samples),
         samples,
     }))
-}
-
-fn points(samples: &Tensor) -> &[[f32; 2]] {
-    samples.data().as_chunks::<2>().0
 }
 
 /// Writes Figure 4, Figure 5 and the table into `folder`; returns the files.

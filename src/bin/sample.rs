@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use coulomb_gan::cli::console::{Reader, print};
-use coulomb_gan::cli::flags::{unsigned, whole};
 use coulomb_gan::cli::machine::Machine;
 use coulomb_gan::cli::run::Run;
 use coulomb_gan::cli::start;
+use coulomb_gan::numbers::written::{unsigned, whole};
 use coulomb_gan::numbers::{Error, Result, Tensor, npy};
-use coulomb_gan::train::subject::{self, Out, interpolation};
+use coulomb_gan::train::tasks::{Out, interpolation};
 use coulomb_gan::train::watch::Hear;
 
 /// Draw samples from a trained run.
@@ -79,9 +79,10 @@ fn run(args: &Args) -> Result<ExitCode> {
     let rows = match (&latents, interpolate) {
         (Some(latents), _) => latents.shape().first().copied().unwrap_or(0),
         (None, Some(steps)) => count.unwrap_or(8).saturating_mul(steps),
-        (None, None) => count.unwrap_or_else(|| subject::shown(&config)),
+        (None, None) => count.unwrap_or_else(|| config.task().shown()),
     };
-    subject::check_count(&config, rows, out.form)?;
+    config.task().check_memory(rows)?;
+    config.task().check_form(rows, out.form)?;
     let mut trained = args.run.open(&args.machine)?;
     let seed = seed.unwrap_or(trained.config().seed);
     let samples = match (latents, interpolate) {
@@ -96,7 +97,10 @@ fn run(args: &Args) -> Result<ExitCode> {
         }
         (None, None) => trained.source().draw(seed, rows)?,
     };
-    for path in subject::write_samples(trained.config(), &samples, columns, &out)? {
+    let files = config
+        .task()
+        .write_samples(config.seed, &samples, columns, &out)?;
+    for path in files {
         print(&path.display().to_string())?;
     }
     Ok(ExitCode::SUCCESS)

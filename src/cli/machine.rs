@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::flags::whole;
-use crate::exec::{Backend, Precision, gpu};
+use crate::exec::{Backend, Executor, Precision, gpu};
+use crate::numbers::written::{choice, whole};
 use crate::numbers::{Error, Result};
 use crate::train::Config;
 
@@ -33,20 +33,20 @@ impl Machine {
     /// If a flag makes no sense, alone or beside the others.
     pub fn apply(&self, config: &mut Config) -> Result<()> {
         if let Some(backend) = &self.backend {
-            config.backend.clone_from(backend);
+            config.backend = choice("backend", backend)?;
             // A run that leaves the GPU leaves its half-precision numbers there.
-            if backend != "gpu" {
-                config.precision = Precision::Single.name().into();
+            if config.backend != Executor::Gpu {
+                config.precision = Precision::Single;
             }
         }
         if let Some(precision) = &self.precision {
-            config.precision.clone_from(precision);
+            config.precision = choice("precision", precision)?;
         }
         config.validate()?;
         match &self.device {
-            Some(device) if config.backend != "gpu" => Err(Error::usage(format!(
+            Some(device) if config.backend != Executor::Gpu => Err(Error::usage(format!(
                 "--device {device} is of no use on the {}; add --backend gpu or leave it out",
-                config.backend
+                config.backend.name()
             ))),
             _ => Ok(()),
         }
@@ -55,7 +55,7 @@ impl Machine {
     /// The backend of `config`.
     ///
     /// # Errors
-    /// If there is none of that name, or it cannot be had.
+    /// If it cannot be had.
     pub fn backend(&self, config: &Config) -> Result<Backend> {
         let threads = self
             .threads

@@ -1,14 +1,12 @@
 //! Floor 7: what the programs in `src/bin` share. Command lines, what people see, signals; the floors below know nothing
 //! of them.
 //!
-//! [`start`] begins and ends every program, [`console`] is the one place that writes to a terminal, [`flags`] reads
-//! numbers, [`machine`] says where to compute, [`run`] which state of which run, [`progress`] shows
-//! a training, [`signals`] ends one politely, and
-//! [`again`] says how to go on.
+//! [`start`] begins and ends every program, [`console`] is the one place that writes to a terminal, [`machine`] says where to
+//! compute, [`run`] which state of which run, [`progress`] shows a training, [`signals`] ends one politely, and [`again`]
+//! says how to go on.
 
 pub mod again;
 pub mod console;
-pub mod flags;
 pub mod machine;
 pub mod progress;
 pub mod run;

@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::flags;
 use super::machine::Machine;
-use crate::numbers::{Error, Result};
+use crate::numbers::{Error, Result, written};
 use crate::train::kept::{self, Which};
 use crate::train::trained::Trained;
 use crate::train::{Config, RunDir};
@@ -19,7 +18,7 @@ fn which(text: Option<&str>) -> Which {
     match text {
         None | Some("latest") => Which::Latest,
         Some("best") => Which::Best,
-        Some(text) => match flags::unsigned("checkpoint", text) {
+        Some(text) => match written::unsigned("checkpoint", text) {
             Ok(step) => Which::Step(step),
             Err(_) => Which::File(text.into()),
         },

@@ -1,4 +1,4 @@
-//! Batches of a picture set in a reproducible order, made ready in the background.
+//! Minibatches of a data set in a reproducible order, made ready in the background.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::pictures::{Pictures, picture_bytes};
+use super::Dataset;
 use crate::numbers::rng;
 use crate::numbers::{Error, Result};
 
@@ -16,7 +16,7 @@ const AHEAD: usize = 4;
 /// The numbers of one batch; such buffers go back and forth between loader and thread.
 type Batch = Vec<f32>;
 
-/// The infinite sequence of all pictures in a random order, then all of them in another one, and so on.
+/// The infinite sequence of all points in a random order, then all of them in another one, and so on.
 ///
 /// Epoch `e` is a permutation drawn from the stream "epoch" at step `e`; the last one asked for is kept.
 struct Order {
@@ -27,7 +27,7 @@ struct Order {
 
 impl Order {
     fn new(seed: u64, count: usize) -> Self {
-        let count = u32::try_from(count).expect("a picture set has fewer than 4 billion pictures");
+        let count = u32::try_from(count).expect("a data set has fewer than 4 billion points");
         Self {
             seed,
             epoch: None,
@@ -35,8 +35,8 @@ impl Order {
         }
     }
 
-    /// Picture number `item` of the sequence.
-    fn picture(&mut self, item: u64) -> usize {
+    /// Which point is number `item` of the sequence.
+    fn point(&mut self, item: u64) -> usize {
         let count = self.permutation.len() as u64;
         let epoch = item / count;
         if self.epoch != Some(epoch) {
@@ -58,33 +58,33 @@ impl Order {
         self.epoch = Some(epoch);
     }
 
-    /// Batch number `step` into `out`, one picture after the other.
-    fn gather(&mut self, pictures: &Pictures, step: u64, out: &mut [f32]) {
-        let size = picture_bytes(pictures.side());
+    /// Batch number `step` into `out`, one point after the other.
+    fn gather(&mut self, data: &dyn Dataset, step: u64, out: &mut [f32]) {
+        let size = data.numbers();
         let first = step * (out.len() / size) as u64;
         for (item, row) in (first..).zip(out.chunks_exact_mut(size)) {
-            pictures.write_normalised(self.picture(item), row);
+            data.write(self.point(item), row);
         }
     }
 }
 
-/// Writes batch number `step` to `out`, \[batch_size, 3, side, side\] from −1 to 1: items `step`·B to
-/// (`step`+1)·B of the sequence of epochs, each of which has every picture once. A batch may straddle epochs.
+/// Writes batch number `step` to `out`, \[batch_size, point...\]: items `step`·B to (`step`+1)·B of the sequence of
+/// epochs, each of which has every point once. A batch may straddle epochs.
 ///
 /// This is what [`Loader`] hands out, without its thread; it draws a whole permutation each time.
 ///
 /// # Panics
-/// If there are no pictures or `out` has another length.
-pub fn batch(pictures: &Pictures, seed: u64, batch_size: usize, step: u64, out: &mut [f32]) {
-    check_sizes(pictures, batch_size);
-    let wanted = batch_size * picture_bytes(pictures.side());
+/// If there are no points or `out` has another length.
+pub fn batch(data: &dyn Dataset, seed: u64, batch_size: usize, step: u64, out: &mut [f32]) {
+    check_sizes(data, batch_size);
+    let wanted = batch_size * data.numbers();
     assert_eq!(out.len(), wanted, "numbers of one batch");
-    Order::new(seed, pictures.len()).gather(pictures, step, out);
+    Order::new(seed, data.count()).gather(data, step, out);
 }
 
-fn check_sizes(pictures: &Pictures, batch_size: usize) {
-    assert!(!pictures.is_empty(), "there are no pictures to load");
-    assert!(batch_size > 0, "a batch must have pictures");
+fn check_sizes(data: &dyn Dataset, batch_size: usize) {
+    assert!(data.count() > 0, "there are no points to load");
+    assert!(batch_size > 0, "a batch must have points");
 }
 
 /// Hands out batches in order, while a thread of its own prepares the next ones.
@@ -103,13 +103,13 @@ impl Loader {
     /// Starts to prepare batches `first_step`, `first_step` + 1, ... as [`batch`] defines them.
     ///
     /// # Panics
-    /// If there are no pictures or `batch_size` is 0.
-    pub fn new(pictures: Arc<Pictures>, seed: u64, batch_size: usize, first_step: u64) -> Self {
-        check_sizes(&pictures, batch_size);
-        let mut order = Order::new(seed, pictures.len());
-        let numbers = batch_size * picture_bytes(pictures.side());
+    /// If there are no points or `batch_size` is 0.
+    pub fn new(data: Arc<dyn Dataset>, seed: u64, batch_size: usize, first_step: u64) -> Self {
+        check_sizes(&*data, batch_size);
+        let mut order = Order::new(seed, data.count());
+        let numbers = batch_size * data.numbers();
         Self::spawn(numbers, first_step, move |step, out| {
-            order.gather(&pictures, step, out);
+            order.gather(&*data, step, out);
         })
     }
 
@@ -152,7 +152,7 @@ impl Loader {
         }
     }
 
-    /// Writes the next batch to `y`, \[batch_size, 3, side, side\], numbers from −1 to 1.
+    /// Writes the next batch to `y`, \[batch_size, point...\].
     ///
     /// # Errors
     /// If the background thread broke down.
@@ -193,7 +193,7 @@ impl Loader {
     fn broken(&mut self) -> Error {
         let why = self.stop().unwrap_or("it ended early".into());
         Error::failure(format!(
-            "the thread that loads pictures broke down: {why}; resume from the last checkpoint"
+            "the thread that loads the data broke down: {why}; resume from the last checkpoint"
         ))
     }
 
@@ -226,7 +226,7 @@ mod tests {
         }
         for _ in 0..2 {
             let error = loader.fill(&mut y).unwrap_err().to_string();
-            assert!(error.contains("loads pictures broke down"), "{error}");
+            assert!(error.contains("loads the data broke down"), "{error}");
         }
     }
 

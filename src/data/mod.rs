@@ -1,12 +1,13 @@
 //! Floor 5: the data sets a Coulomb GAN learns from.
 //!
 //! [`mixture`] is points in the plane, [`shapes`] pictures that are drawn. From disk come pictures: [`open()`]
-//! recognises what is at a path, decodes it once into a cache and maps that into memory; [`loader`] hands out its
-//! batches.
+//! recognises what is at a path, decodes it once into a cache and maps that into memory; [`loader`] hands out the
+//! minibatches of any [`Dataset`].
 
 mod archive;
 mod cache;
 pub mod cifar;
+mod dataset;
 pub mod decode;
 mod folder;
 mod foreign;
@@ -23,6 +24,7 @@ pub mod shapes;
 mod whole;
 
 pub use cache::Skipped;
+pub use dataset::Dataset;
 pub use decode::Crop;
 pub use loader::Loader;
 pub use mixture::Mixture;

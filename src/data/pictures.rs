@@ -4,6 +4,7 @@ use std::fmt;
 
 use memmap2::Mmap;
 
+use super::Dataset;
 use crate::numbers::{Error, Result};
 
 /// Channels of a picture: red, green, blue.
@@ -110,6 +111,21 @@ impl fmt::Debug for Pictures {
 /// The byte for a number in [−1, 1]: (x + 1) · 127.5, rounded. Numbers outside become 0 or 255, NaN becomes 0.
 pub fn to_u8(x: f32) -> u8 {
     ((x + 1.0) * 127.5).round() as u8 // `as` saturates
+}
+
+/// Each picture is `[3, side, side]`, from −1 (dark) to 1 (bright).
+impl Dataset for Pictures {
+    fn count(&self) -> usize {
+        self.count
+    }
+
+    fn numbers(&self) -> usize {
+        picture_bytes(self.side)
+    }
+
+    fn write(&self, i: usize, out: &mut [f32]) {
+        self.write_normalised(i, out);
+    }
 }
 
 #[cfg(test)]

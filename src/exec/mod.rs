@@ -15,6 +15,7 @@ pub mod gpu;
 #[cfg(not(feature = "gpu"))]
 #[path = "no_gpu.rs"]
 pub mod gpu;
+mod options;
 pub mod reference;
 mod store;
 
@@ -23,6 +24,7 @@ use std::collections::HashMap;
 use crate::numbers::{Error, Result};
 use crate::tape::{Op, Tape};
 pub use counts::Counts;
+pub use options::{Executor, Precision};
 pub use store::Store;
 
 /// Where programs run.
@@ -34,40 +36,6 @@ pub enum Backend {
     Cpu(cpu::Device),
     /// Compute kernels on a graphics processor.
     Gpu(gpu::Device),
-}
-
-/// How a GPU stores activations and the gradients that flow back through them. Parameters, Adam, statistics of batch
-/// norms and potentials are single precision always, and so are all sums.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precision {
-    /// `f32`.
-    Single,
-    /// `f16`: half the memory and traffic, 11 bits of precision.
-    Half,
-}
-
-impl Precision {
-    /// The precision called `name`.
-    ///
-    /// # Errors
-    /// If there is none of that name.
-    pub fn of_name(name: &str) -> Result<Self> {
-        match name {
-            "f32" => Ok(Self::Single),
-            "f16" => Ok(Self::Half),
-            _ => Err(Error::usage(format!(
-                "there is no --precision {name}; use f32 or f16"
-            ))),
-        }
-    }
-
-    /// Its name: `f32` or `f16`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Single => "f32",
-            Self::Half => "f16",
-        }
-    }
 }
 
 /// A compiled tape: write inputs, run, read outputs, as often as you like.

@@ -1,5 +1,5 @@
-//! Floor 0: shapes, tensors on the host, random streams, errors, words for people, locks, and files that are never
-//! half-written.
+//! Floor 0: shapes, tensors on the host, random streams, errors, words for people and from them, locks, and files that
+//! are never half-written.
 //!
 //! Nothing here knows about differentiation or devices.
 
@@ -15,6 +15,7 @@ pub mod shape;
 pub mod tensor;
 pub mod tensor_file;
 pub mod words;
+pub mod written;
 
 pub use error::{Error, Result};
 pub use shape::Shape;

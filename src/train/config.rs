@@ -6,9 +6,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::method::Method;
-use super::picture_config::PictureConfig;
-use crate::exec::{Backend, Precision};
+use super::tasks::{self, Task, TaskConfig};
+use crate::exec::{Backend, Executor, Precision};
 use crate::numbers::{Error, Result};
+use crate::objective::{Draw, LATENTS};
 
 /// The full description of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,17 +17,17 @@ use crate::numbers::{Error, Result};
 pub struct Config {
     /// The preset that the numbers started from.
     pub preset: String,
-    /// `cpu`, `gpu` or `reference`.
-    pub backend: String,
+    /// Where it is computed.
+    pub backend: Executor,
     /// How the two players learn; absent for Algorithm 1.
     #[serde(default, skip_serializing_if = "Method::is_usual")]
     pub objective: Method,
     /// How often a critic moves before the generator does, with the objective that has one; absent for once.
     #[serde(default = "once", skip_serializing_if = "is_once")]
     pub critic_steps: u64,
-    /// How a GPU stores activations: `f32` or `f16`, see [`Precision`].
-    #[serde(default = "single", skip_serializing_if = "is_single")]
-    pub precision: String,
+    /// How a GPU stores activations; absent for `f32`.
+    #[serde(default, skip_serializing_if = "Precision::is_single")]
+    pub precision: Precision,
     /// Keys every random draw. TOML's numbers end at 2^63; greater ones are written as text.
     #[serde(with = "seed")]
     pub seed: u64,
@@ -58,8 +59,6 @@ pub struct Config {
     pub weight_decay: f64,
     /// `D` learns this times the potential, a unit of charge that gives potentials the size of `D`'s outputs.
     pub potential_scale: f64,
-    /// Biases of `D`'s first layer start uniformly on ± this; 0 for PyTorch's ±1/√inputs.
-    pub bias_range: f64,
     /// Standard deviation of the Gaussian ball of Eq. (9); 0 for none.
     pub ball: f64,
     /// β of the running average of the generator's weights that samples are drawn with; 0 for none.
@@ -81,14 +80,8 @@ pub struct Config {
     /// [`Plateau`]: crate::optim::schedule::Plateau
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plateau_patience: Option<u32>,
-    /// What a run on pictures has beyond; absent for the mixture.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pictures: Option<PictureConfig>,
-}
-
-/// The precision of runs that do not name one.
-pub(super) fn single() -> String {
-    Precision::Single.name().into()
+    /// What is learnt.
+    pub task: TaskConfig,
 }
 
 fn once() -> u64 {
@@ -130,11 +123,17 @@ mod seed {
     }
 }
 
-fn is_single(precision: &str) -> bool {
-    precision == Precision::Single.name()
-}
-
 impl Config {
+    /// What is learnt.
+    pub fn task(&self) -> &dyn Task {
+        self.task.as_task()
+    }
+
+    /// What is learnt, to be changed.
+    pub fn task_mut(&mut self) -> &mut dyn Task {
+        self.task.as_task_mut()
+    }
+
     /// Checks every number against the range in which it makes sense.
     ///
     /// # Errors
@@ -156,13 +155,10 @@ impl Config {
                 "--{flag} must be from {least} to {most}, not {value}"
             )))
         };
-        if !["cpu", "gpu", "reference"].contains(&self.backend.as_str()) {
-            return Err(self.no_such_backend());
-        }
-        if Precision::of_name(&self.precision)? == Precision::Half && self.backend != "gpu" {
+        if self.precision == Precision::Half && self.backend != Executor::Gpu {
             return Err(Error::usage(format!(
                 "--precision f16 is of no use on the {}; add --backend gpu or leave it out",
-                self.backend
+                self.backend.name()
             )));
         }
         whole("steps", self.steps, 1_000_000_000)?;
@@ -180,16 +176,8 @@ impl Config {
         if let Some(patience) = self.plateau_patience {
             whole("patience", u64::from(patience), 1_000_000)?;
         }
+        self.task().validate(self)?;
         self.objective.validate(self)?;
-        if let Some(pictures) = &self.pictures {
-            pictures.validate(self.batch_size, self.width)?;
-            if self.bias_range > 0.0 {
-                return Err(Error::usage(format!(
-                    "--bias-range {} is of no use for pictures: their networks' biases start at 0; leave it out",
-                    self.bias_range
-                )));
-            }
-        }
         // Arrays of so many numbers take 256 MiB, and a step keeps several.
         for (a, size_a, b, size_b) in [
             ("batch-size", self.batch_size, "width", self.width),
@@ -220,13 +208,12 @@ impl Config {
         number("lr-final", self.lr_final, 1e-6, 1.0)?;
         number("beta1", self.beta1, 0.0, 0.999)?;
         number("weight-decay", self.weight_decay, 0.0, 1.0)?;
-        number("bias-range", self.bias_range, 0.0, 1e3)?;
         number("ball", self.ball, 0.0, 1e3)?;
         number("average", self.average, 0.0, 0.999_999)
     }
 
     /// Makes the run `steps` long: rates and epsilon are final at its end, and it has sixty looks and ten checkpoints.
-    pub fn shorten(&mut self, steps: u64) {
+    pub fn last(&mut self, steps: u64) {
         self.steps = steps;
         self.decay_steps = steps;
         self.sample_every = (steps / 60).max(1);
@@ -240,49 +227,43 @@ impl Config {
     ///
     /// [`Players::loss_scale`]: crate::objective::Players::loss_scale
     pub fn loss_scale(&self) -> f64 {
-        match self.precision == Precision::Half.name() {
-            true => (32 * self.batch_size).next_power_of_two() as f64,
-            false => 1.0,
+        match self.precision {
+            Precision::Half => (32 * self.batch_size).next_power_of_two() as f64,
+            Precision::Single => 1.0,
         }
     }
 
-    /// Steps between lines of `metrics.csv`: 500 lines in a full run. Steps on pictures may be slow, so their
-    /// lines are at most 100 steps apart, and at least 10 (or all there are), which keeps what a line measures
-    /// below 2 % of the training.
-    pub fn log_every(&self) -> u64 {
-        let every = (self.steps / 500).max(1);
-        match self.pictures {
-            None => every,
-            Some(_) => every.clamp(10, 100).min(self.steps),
+    /// Which numbers the first step gets, with real points from `real`.
+    pub fn draw<'a>(&self, real: &'a mut dyn FnMut(u64, &mut [f32]) -> Result<()>) -> Draw<'a> {
+        Draw {
+            seed: self.seed,
+            latents: LATENTS,
+            run: 0,
+            epsilon: self.epsilon,
+            ball: self.ball,
+            rates: [self.lr_g, self.lr_d],
+            real,
         }
     }
 
     /// The backend that the configuration names, with `threads` threads on the CPU, or on the GPU that `device` asks for.
     ///
     /// # Errors
-    /// If there is no backend of that name, or no such GPU.
+    /// If it cannot be had.
     pub fn backend(&self, threads: Option<usize>, device: Option<&str>) -> Result<Backend> {
-        match self.backend.as_str() {
-            "cpu" => Backend::cpu(threads),
-            "reference" => Ok(Backend::Reference),
-            "gpu" => Backend::gpu(device, Precision::of_name(&self.precision)?),
-            _ => Err(self.no_such_backend()),
+        match self.backend {
+            Executor::Cpu => Backend::cpu(threads),
+            Executor::Reference => Ok(Backend::Reference),
+            Executor::Gpu => Backend::gpu(device, self.precision),
         }
-    }
-
-    fn no_such_backend(&self) -> Error {
-        Error::usage(format!(
-            "there is no --backend {}; use cpu, gpu or reference",
-            self.backend
-        ))
     }
 
     /// The first value in which `other` differs, as `[flag, the value here, the value there]`.
     pub fn first_difference(&self, other: &Self) -> Option<[String; 3]> {
         let flat = |config: &Self| {
             let mut table = toml::Table::try_from(config).unwrap_or_default();
-            if let Some(toml::Value::Table(pictures)) = table.remove("pictures") {
-                table.extend(pictures);
+            if let Some(toml::Value::Table(task)) = table.remove("task") {
+                table.extend(task);
             }
             table
         };
@@ -337,8 +318,10 @@ impl Config {
     /// # Errors
     /// As [`Config::read`].
     pub fn parse(text: &str) -> Result<Self> {
-        let config: Self =
-            toml::from_str(text).map_err(|e| Error::failure(e.message().replace('\n', " ")))?;
+        let refuse = |e: toml::de::Error| Error::failure(e.message().replace('\n', " "));
+        let mut table: toml::Table = toml::from_str(text).map_err(refuse)?;
+        tasks::upgrade(&mut table);
+        let config: Self = table.try_into().map_err(refuse)?;
         config.validate()?;
         Ok(config)
     }

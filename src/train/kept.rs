@@ -37,7 +37,7 @@ pub fn all(run: &RunDir) -> Vec<(u64, PathBuf)> {
 pub enum Which {
     /// The one of the highest step.
     Latest,
-    /// The one with the best judgement, see [`crate::train::subject::Subject::tracked`].
+    /// The one with the best judgement, see [`crate::train::tasks::Subject::tracked`].
     Best,
     /// The one of this step.
     Step(u64),

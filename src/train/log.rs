@@ -22,27 +22,40 @@ pub struct Metrics {
     pub lr_d: f64,
     /// The generator's learning rate.
     pub lr_g: f64,
-    /// The subject's own values, separated by commas.
-    pub look: String,
+    /// What the last look measured; NaN, an empty cell, for what it could not see.
+    pub look: Vec<f64>,
     /// Steps per second since training started or went on.
     pub steps_per_s: f64,
 }
 
 impl Metrics {
     /// The names of the columns, for an objective with these `measures`, and a subject with `look` of its own.
-    pub fn head(measures: &[&str], look: &str) -> String {
-        let measures = measures.join(",");
-        format!("step,loss_d,loss_g,{measures},lr_d,lr_g,{look},steps_per_s")
+    pub fn head(measures: &[&str], look: &[&str]) -> String {
+        let names = [
+            &["step", "loss_d", "loss_g"],
+            measures,
+            &["lr_d", "lr_g"],
+            look,
+            &["steps_per_s"],
+        ];
+        names.concat().join(",")
     }
 
     fn line(&self) -> String {
         let rates = [self.lr_d, self.lr_g];
         let numbers = [&self.losses[..], &self.measures, &rates].concat();
-        let numbers: Vec<String> = numbers.iter().map(|n| format!("{n:.6e}")).collect();
-        let numbers = numbers.join(",");
+        let numbers = numbers.iter().map(|n| format!("{n:.6e}"));
+        let look = self.look.iter().map(|n| match n {
+            n if n.is_nan() => String::new(),
+            n if n.fract() == 0.0 && n.abs() < 1e9 => format!("{n:.0}"),
+            n => format!("{n:.6e}"),
+        });
+        let numbers: Vec<String> = numbers.chain(look).collect();
         format!(
-            "{},{numbers},{},{:.1}\n",
-            self.step, self.look, self.steps_per_s
+            "{},{},{:.1}\n",
+            self.step,
+            numbers.join(","),
+            self.steps_per_s
         )
     }
 }
@@ -170,7 +183,7 @@ mod tests {
             measures: vec![3.0],
             lr_d: 1e-3,
             lr_g: 1e-4,
-            look: "25".into(),
+            look: vec![25.0],
             steps_per_s: 10.0,
         }
     }
@@ -180,7 +193,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let run = RunDir::at(dir.path());
         let path = run.file("metrics.csv");
-        let mut log = Log::new(&run, Metrics::head(&["energy"], "modes"), 0);
+        let mut log = Log::new(&run, Metrics::head(&["energy"], &["modes"]), 0);
         log.add(&metrics(1)).unwrap();
         // Something else in its place: it cannot be written.
         fs::rename(&path, run.file("moved.csv")).unwrap();
@@ -197,7 +210,7 @@ mod tests {
         log.add(&metrics(5)).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 5);
-        let mut log = Log::new(&run, Metrics::head(&["energy"], "modes"), 3);
+        let mut log = Log::new(&run, Metrics::head(&["energy"], &["modes"]), 3);
         assert_eq!(log.begin().unwrap(), None);
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 3);
@@ -212,7 +225,7 @@ mod tests {
         let foreign = b"step;loss_d\n1;0,5\n2;\xff\n";
         fs::write(&path, foreign).unwrap();
         for name in ["metrics-0001.csv", "metrics-0002.csv"] {
-            let mut log = Log::new(&run, Metrics::head(&["energy"], "modes"), 9);
+            let mut log = Log::new(&run, Metrics::head(&["energy"], &["modes"]), 9);
             assert_eq!(log.begin().unwrap(), Some(run.file(name)));
             assert_eq!(fs::read(run.file(name)).unwrap(), foreign);
             assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
@@ -221,13 +234,13 @@ mod tests {
         // Columns of another version: the same number of them, under other names.
         let other = "step,loss_d,loss_g,force,lr_d,lr_g,modes,steps_per_s\n1,1,2,3,4,5,6,7\n";
         fs::write(&path, other).unwrap();
-        let mut log = Log::new(&run, Metrics::head(&["energy"], "modes"), 9);
+        let mut log = Log::new(&run, Metrics::head(&["energy"], &["modes"]), 9);
         assert_eq!(log.begin().unwrap(), Some(run.file("metrics-0003.csv")));
         assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
         // Begun late, because it was a folder at first.
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
-        let mut log = Log::new(&run, Metrics::head(&["energy"], "modes"), 9);
+        let mut log = Log::new(&run, Metrics::head(&["energy"], &["modes"]), 9);
         assert!(log.begin().is_err());
         assert!(log.add(&metrics(10)).is_err());
         fs::remove_dir(&path).unwrap();

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Config;
 use crate::coulomb::algorithm1::Algorithm1;
-use crate::models::dcgan::Norm;
+use crate::nn::Mode;
 use crate::numbers::{Error, Result};
 use crate::objective::Objective;
 use crate::rivals::{Gan, WganGp};
+use crate::tape::Tape;
 
 /// λ of the gradient penalty, as everywhere.
 const PENALTY: f64 = 10.0;
@@ -64,7 +65,7 @@ impl Method {
     /// for both players there. Networks, batches and schedules stay the preset's.
     pub fn adapt(self, config: &mut Config) {
         config.objective = self;
-        let of_pictures = config.pictures.is_some();
+        let of_pictures = config.task().point().len() > 1;
         let (rates, beta1) = match self {
             Self::Coulomb => return,
             Self::Gan if of_pictures => ([5e-4, 1e-4], 0.5),
@@ -94,14 +95,23 @@ impl Method {
                 "--critic-steps must be from 1 to 100, not {critic_steps}"
             )));
         }
-        let has_batch_norm = config.pictures.as_ref().map(|p| p.norm) == Some(Norm::Batch);
-        if self == Self::WganGp && has_batch_norm {
+        if self == Self::WganGp && has_meeting_rows(config) {
             return Err(Error::usage(
                 "--objective wgan-gp asks for the slope at each point by itself, which a batch norm mixes; use --norm none",
             ));
         }
         Ok(())
     }
+}
+
+/// Whether `D`'s answer at a point depends on the other points of a minibatch.
+fn has_meeting_rows(config: &Config) -> bool {
+    let mut t = Tape::new();
+    let shape = [&[2], &config.task().point()[..]].concat();
+    let x = t.input("x", shape);
+    let d = config.task().discriminator("discriminator", config);
+    let d = d.record(&mut t, x, Mode::Train);
+    !t.rows_stay_apart(d, x)
 }
 
 #[cfg(test)]
@@ -115,8 +125,7 @@ mod tests {
             for method in Method::ALL {
                 let mut config = preset(name).unwrap();
                 method.adapt(&mut config);
-                let has_batch_norm = config.pictures.as_ref().map(|p| p.norm) == Some(Norm::Batch);
-                if method == Method::WganGp && has_batch_norm {
+                if method == Method::WganGp && has_meeting_rows(&config) {
                     assert!(config.validate().is_err());
                     continue;
                 }

@@ -1,10 +1,10 @@
 //! Floor 6: training as a user sees it. Read `trainer` first: the whole of training on one screen.
 //!
-//! `config` (with `picture_config`) says what a run is and `presets` names some, `method` its objective; `model` builds
-//! its networks and tapes, and `round` runs these. On disk, `run_dir` is a run's folder (`claim` until it begins), `checkpoint` its state, `kept` which of those
-//! there are, `log` its table of metrics; `saving` keeps them whatever happens. `watch` is who looks on, `trained` opens
-//! what has been trained, `profile` times a step. `subject` holds all that depends on what is learnt: points, judgement
-//! and figures.
+//! `config` says what a run is and `presets` names some, `method` its objective and `tasks` what is learnt: points,
+//! networks, judgement and figures. `model` builds the networks and tapes, `round` runs these, `sampler` draws samples. On
+//! disk, `run_dir` is a run's folder (`claim` until it begins), `checkpoint` its state, `kept` which of those there are,
+//! `log` its table of metrics; `saving` keeps them whatever happens. `watch` is who looks on, `trained` opens what has been
+//! trained, `profile` times a step.
 
 pub mod checkpoint;
 pub mod claim;
@@ -13,13 +13,13 @@ pub mod kept;
 pub mod log;
 pub mod method;
 pub mod model;
-pub mod picture_config;
 pub mod presets;
 pub mod profile;
 mod round;
 pub mod run_dir;
+pub mod sampler;
 mod saving;
-pub mod subject;
+pub mod tasks;
 pub mod trained;
 pub mod trainer;
 pub mod watch;

@@ -1,13 +1,15 @@
-//! The networks of a run, its recorded rounds, its initial store, and drawing samples from it.
+//! The networks of a run, the tapes that it runs, and its initial store.
 
-use super::{Config, subject};
-use crate::exec::{Backend, Program, Store};
-use crate::models::Mlp;
+use super::Config;
+use crate::exec::Store;
 use crate::nn::{self, Mode, Network};
-use crate::numbers::{Error, Result, Shape, Tensor, rng};
+use crate::numbers::Result;
 use crate::objective::{Batch, Feed, Input, Objective, Part, Players};
 use crate::optim::{Adam, average};
 use crate::tape::Tape;
+
+/// What the names of `G`'s parameters begin with.
+const GENERATOR: &str = "generator";
 
 /// The networks of a run and how they learn.
 pub struct Model {
@@ -32,8 +34,8 @@ impl Model {
             ..Adam::new(name, config.beta1, config.weight_decay)
         };
         Self {
-            generator: generator("generator", config),
-            discriminator: discriminator(config),
+            generator: config.task().generator(GENERATOR, config),
+            discriminator: config.task().discriminator("discriminator", config),
             adam_g: adam("adam.g"),
             adam_d: adam("adam.d"),
             objective,
@@ -50,22 +52,14 @@ impl Model {
             loss_scale: config.loss_scale(),
             average: (config.average > 0.0).then_some(config.average),
         };
-        let batch = Batch {
-            size: config.batch_size,
-            z_dim: config.z_dim,
-            point: subject::point(config),
-        };
-        self.objective.parts(&players, &batch)
+        self.objective
+            .parts(&players, &batch(config, config.batch_size))
     }
 
     /// What the objective measures now and then, for `count` real points and as many that the generator makes with the
-    /// weights that samples are drawn with: outputs `gauge0`, `gauge1`, ...
+    /// weights that samples are drawn with; the outputs are in the order of [`Objective::gauge`].
     pub fn record_gauge(&self, config: &Config, count: usize) -> Tape {
-        let batch = Batch {
-            size: count,
-            z_dim: config.z_dim,
-            point: subject::point(config),
-        };
+        let batch = batch(config, count);
         let mut t = Tape::new();
         let z = batch.latents(&mut t, Input::Latents);
         let y = batch.real(&mut t);
@@ -74,6 +68,17 @@ impl Model {
         for (i, measure) in measures.into_iter().enumerate() {
             t.output(&format!("gauge{i}"), measure);
         }
+        t
+    }
+
+    /// `G` for drawing samples, with the weights that they are drawn with: input `z`, `[N, z_dim]`, output `x`,
+    /// `[N, point...]`, for as many points at a time as suit the task.
+    pub fn record_sampler(config: &Config) -> Tape {
+        let batch = batch(config, config.task().rows_at_a_time());
+        let mut t = Tape::new();
+        let z = batch.latents(&mut t, Input::Latents);
+        let x = sampling_generator(config).record(&mut t, z, Mode::Sample);
+        t.output("x", x);
         t
     }
 
@@ -102,137 +107,20 @@ impl Model {
     }
 }
 
-/// The shape of `count` points of the shape `point`.
-fn batch_of(count: usize, point: &[usize]) -> Shape {
-    [&[count], point].concat().into()
+/// `size` points of a run.
+fn batch(config: &Config, size: usize) -> Batch {
+    Batch {
+        size,
+        z_dim: config.z_dim,
+        point: config.task().point(),
+    }
 }
 
 /// The generator with the weights that samples are drawn with: the averaged ones where there are any.
 fn sampling_generator(config: &Config) -> Box<dyn Network + Send> {
-    match config.average > 0.0 {
-        true => generator(&format!("{}generator", average::PREFIX), config),
-        false => generator("generator", config),
-    }
-}
-
-fn generator(name: &str, config: &Config) -> Box<dyn Network + Send> {
-    let (z_dim, width) = (config.z_dim, config.width);
-    match &config.pictures {
-        None => Box::new(Mlp::new(name, &[z_dim, width, width, 2])),
-        Some(pictures) => Box::new(pictures.dcgan(z_dim, width).generator(name)),
-    }
-}
-
-fn discriminator(config: &Config) -> Box<dyn Network + Send> {
-    let (name, width) = ("discriminator", config.width);
-    match &config.pictures {
-        None => {
-            let mlp = Mlp::new(name, &[2, width, width, 1]);
-            match config.bias_range > 0.0 {
-                true => Box::new(mlp.with_bias_range(config.bias_range as f32)),
-                false => Box::new(mlp),
-            }
-        }
-        Some(pictures) => Box::new(pictures.dcgan(config.z_dim, width).discriminator(name)),
-    }
-}
-
-/// Draws samples: `G(z)` with the averaged weights where there are any.
-#[derive(Debug)]
-pub struct Sampler {
-    program: Program,
-    z_dim: usize,
-    point: Shape,
-    /// Points that the program computes at a time.
-    rows: usize,
-}
-
-impl Sampler {
-    /// Compiles the generator of `config` on the parameters in `store`.
-    ///
-    /// # Errors
-    /// If `store` lacks the generator, or a device has failed.
-    pub fn new(config: &Config, backend: &Backend, store: &Store) -> Result<Self> {
-        let rows = subject::rows_at_a_time(config);
-        let mut tape = Tape::new();
-        let z = tape.input("z", [rows, config.z_dim]);
-        let x = sampling_generator(config).record(&mut tape, z, Mode::Sample);
-        tape.output("x", x);
-        Ok(Self {
-            program: backend.compile(&tape, store)?,
-            z_dim: config.z_dim,
-            point: subject::point(config),
-            rows,
-        })
-    }
-
-    /// The generator with the weights in `store`, ready to draw.
-    pub fn with<'a>(&'a mut self, store: &'a mut Store) -> Source<'a> {
-        Source {
-            sampler: self,
-            store,
-        }
-    }
-}
-
-/// Where samples come from: the generator as it is now.
-#[derive(Debug)]
-pub struct Source<'a> {
-    sampler: &'a mut Sampler,
-    store: &'a mut Store,
-}
-
-impl Source<'_> {
-    /// `G(z)` for each row of `latents`, `[N, z_dim]`; the result is `[N, point...]`. Where batch norms sample with
-    /// the statistics of their batch, a point depends on the others that it is computed with.
-    ///
-    /// # Errors
-    /// If the latents are not rows of `z_dim` numbers, or a device has failed.
-    pub fn at(&mut self, latents: &Tensor) -> Result<Tensor> {
-        let z_dim = self.sampler.z_dim;
-        if latents.shape().len() != 2 || latents.shape()[1] != z_dim {
-            return Err(Error::failure(format!(
-                "latents must have the shape [N, {z_dim}], not {}",
-                latents.shape()
-            )));
-        }
-        let mut rows = latents.data().chunks(z_dim).cycle();
-        let count = latents.shape()[0];
-        // The program always computes all its rows: behind the last latent it starts again with the first.
-        self.collect(count, |z| {
-            for (z, row) in z.chunks_mut(z_dim).zip(&mut rows) {
-                z.copy_from_slice(row);
-            }
-        })
-    }
-
-    /// `count` samples, `[count, point...]`; which ones depends on `seed` only, and fewer are the first of more.
-    ///
-    /// # Errors
-    /// If a device has failed.
-    pub fn draw(&mut self, seed: u64, count: usize) -> Result<Tensor> {
-        let mut rng = rng::stream(seed, "samples", 0);
-        self.collect(count, |z| rng::fill_normal(&mut rng, z))
-    }
-
-    /// `count` points, for latents that `fill` hands out a batch at a time.
-    fn collect(&mut self, count: usize, mut fill: impl FnMut(&mut [f32])) -> Result<Tensor> {
-        let Sampler {
-            program,
-            z_dim,
-            point,
-            rows,
-        } = &mut *self.sampler;
-        let wanted = count * point.count();
-        let mut z = vec![0.0; *rows * *z_dim];
-        let mut points = Vec::with_capacity(wanted);
-        while points.len() < wanted {
-            fill(&mut z);
-            program.write("z", &z);
-            program.run(self.store)?;
-            let x = program.read("x")?;
-            points.extend_from_slice(&x[..x.len().min(wanted - points.len())]);
-        }
-        Tensor::new(batch_of(count, point), points)
-    }
+    let name = match config.average > 0.0 {
+        true => format!("{}{GENERATOR}", average::PREFIX),
+        false => GENERATOR.into(),
+    };
+    config.task().generator(&name, config)
 }

@@ -11,7 +11,7 @@ use super::model::Model;
 use crate::exec::gpu::Device;
 use crate::exec::{Backend, Program, Store};
 use crate::numbers::{Result, rng};
-use crate::objective::{Draw, Feed, LATENTS, Part};
+use crate::objective::{Feed, Part};
 use crate::tape::Tape;
 use crate::tape::plan::Plan;
 
@@ -94,22 +94,13 @@ fn traffic(device: &Device, run: &mut dyn FnMut() -> Result<()>) -> Result<Strin
 
 /// Hands in what a first step might get, with normal deviates for points.
 fn hand_in(config: &Config, feed: &mut Feed, program: &mut Program) -> Result<()> {
-    // Pixels are in [−1, 1], the mixture's points in about [−21, 21].
-    let size = config.pictures.as_ref().map_or(14.0, |_| 0.5);
-    let mut draw = Draw {
-        seed: config.seed,
-        latents: LATENTS,
-        run: 0,
-        epsilon: config.epsilon,
-        ball: config.ball,
-        rates: [config.lr_g, config.lr_d],
-        real: &mut |_, y| {
-            rng::fill_normal(&mut rng::stream(config.seed, "profile", 0), y);
-            y.iter_mut().for_each(|x| *x *= size);
-            Ok(())
-        },
+    let spread = config.task().spread();
+    let mut real = |_: u64, y: &mut [f32]| {
+        rng::fill_normal(&mut rng::stream(config.seed, "profile", 0), y);
+        y.iter_mut().for_each(|x| *x *= spread);
+        Ok(())
     };
-    feed.hand_in(program, &mut draw)
+    feed.hand_in(program, &mut config.draw(&mut real))
 }
 
 /// One line per step of the plan of `tape`, then the totals.

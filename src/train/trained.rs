@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::model::{Model, Sampler, Source};
+use super::model::Model;
+use super::sampler::{Sampler, Source};
 use super::{Config, checkpoint};
 use crate::exec::{Backend, Store};
 use crate::numbers::Result;
@@ -25,7 +26,7 @@ impl Trained {
     pub fn open(config: &Config, backend: Backend, checkpoint: &Path) -> Result<Self> {
         let mut store = Model::new(config).initial_store(config)?;
         let step = checkpoint::load(checkpoint, config, &mut store)?.step;
-        let sampler = Sampler::new(config, &backend, &store)?;
+        let sampler = Sampler::new(&Model::record_sampler(config), &backend, &store)?;
         Ok(Self {
             config: config.clone(),
             backend,

@@ -7,15 +7,17 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::log::{Log, Metrics};
-use super::model::{Model, Sampler};
+use super::model::Model;
 use super::round::Round;
+use super::sampler::Sampler;
 use super::saving::Saved;
-use super::subject::{End, Finished, Subject};
+use super::tasks::{End, Finished, Subject};
 use super::watch::{Status, Troubles, Watch};
 use super::{Config, RunDir, checkpoint};
 use crate::exec::{Backend, Program, Store};
+use crate::figures::write_png;
 use crate::numbers::{Error, Result};
-use crate::objective::{Draw, Feed, LATENTS, Seen};
+use crate::objective::{Draw, Feed, Seen};
 use crate::optim::schedule::{Plateau, exponential};
 
 /// A run in progress.
@@ -57,7 +59,7 @@ impl Trainer {
         let gauged = gauged.collect();
         let gauge_feed = model.feed(&gauge);
         let gauge = backend.compile(&gauge, &store)?;
-        let sampler = Sampler::new(config, backend, &store)?;
+        let sampler = Sampler::new(&Model::record_sampler(config), backend, &store)?;
         Ok(Self {
             round,
             gauge,
@@ -115,14 +117,11 @@ impl Trainer {
         self.last_rates = self.rates();
         let epsilon = self.epsilon();
         let subject = &mut self.subject;
+        let mut real = |batch: u64, y: &mut [f32]| subject.fill_batch(batch, y);
         let mut draw = Draw {
-            seed: self.config.seed,
-            latents: LATENTS,
-            run: 0,
             epsilon,
-            ball: self.config.ball,
             rates: self.last_rates,
-            real: &mut |batch, y| subject.fill_batch(batch, y),
+            ..self.config.draw(&mut real)
         };
         let torn = &mut self.saved.is_torn;
         self.round
@@ -166,7 +165,7 @@ impl Trainer {
             if self.step.is_multiple_of(c.sample_every) {
                 self.look(run, watch)?;
             }
-            if self.step.is_multiple_of(c.log_every()) {
+            if self.step.is_multiple_of(c.task().log_every(c.steps)) {
                 self.log(run, &mut log, watch)?;
             }
             if watch.is_due() {
@@ -195,7 +194,7 @@ impl Trainer {
                     plateau.look(self.subject.tracked());
                 }
                 let path = run.sample_picture(self.step);
-                self.subject.draw_look(self.step, &path)
+                write_png(&path, &self.subject.draw_look(self.step))
             });
         match looked {
             Ok(()) => _ = self.troubles.end("look"),
@@ -241,7 +240,7 @@ impl Trainer {
             measures: self.model.objective.measures(&seen),
             lr_d,
             lr_g,
-            look: self.subject.cells(),
+            look: self.subject.values(),
             steps_per_s: (self.step - first) as f64 / time.elapsed().as_secs_f64().max(1e-9),
         })
     }
@@ -259,17 +258,15 @@ impl Trainer {
     fn measure(&mut self) -> Result<Vec<f64>> {
         let epsilon = self.epsilon();
         let subject = &self.subject;
+        let mut real = |step: u64, y: &mut [f32]| {
+            subject.fill_gauge(step, y);
+            Ok(())
+        };
         let mut draw = Draw {
-            seed: self.config.seed,
             latents: "gauge latents",
             run: self.step,
             epsilon,
-            ball: self.config.ball,
-            rates: self.last_rates,
-            real: &mut |step, y| {
-                subject.fill_gauge(step, y);
-                Ok(())
-            },
+            ..self.config.draw(&mut real)
         };
         self.gauge_feed.hand_in(&mut self.gauge, &mut draw)?;
         self.gauge.run(&mut self.store)?;

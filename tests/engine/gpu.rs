@@ -7,9 +7,9 @@ use std::path::Path;
 use crate::process::{program, refusal, run, text};
 use crate::support;
 use coulomb_gan::exec::gpu::{self, Device, Engine};
-use coulomb_gan::exec::{Backend, Precision, Program, Store};
+use coulomb_gan::exec::{Backend, Executor, Precision, Program, Store};
 use coulomb_gan::numbers::rng;
-use coulomb_gan::objective::{Draw, Feed, LATENTS};
+use coulomb_gan::objective::{Draw, Feed};
 use coulomb_gan::tape::op::Charges;
 use coulomb_gan::tape::{Op, Tape};
 use coulomb_gan::train::Config;
@@ -39,20 +39,15 @@ impl Training {
 
     /// One step on random points.
     fn step(&mut self, step: u64) {
-        let c = &self.config;
-        let size = if c.pictures.is_none() { 12.0 } else { 0.5 };
+        let spread = self.config.task().spread();
+        let mut real = |step: u64, y: &mut [f32]| {
+            rng::fill_normal(&mut rng::stream(3, "y", step), y);
+            y.iter_mut().for_each(|x| *x *= spread);
+            Ok(())
+        };
         let mut draw = Draw {
-            seed: 3,
-            latents: LATENTS,
             run: step,
-            epsilon: c.epsilon,
-            ball: c.ball,
-            rates: [c.lr_g, c.lr_d],
-            real: &mut |step, y| {
-                rng::fill_normal(&mut rng::stream(3, "y", step), y);
-                y.iter_mut().for_each(|x| *x *= size);
-                Ok(())
-            },
+            ..self.config.draw(&mut real)
         };
         self.feed.hand_in(&mut self.program, &mut draw).unwrap();
         self.program.run(&mut self.store).unwrap();
@@ -82,9 +77,7 @@ fn mixture() -> Config {
 fn shapes() -> Config {
     let mut config = preset("shapes").unwrap();
     (config.width, config.batch_size) = (16, 8);
-    if let Some(pictures) = &mut config.pictures {
-        pictures.side = 16;
-    }
+    assert!(config.task_mut().set("side", "16").unwrap());
     config
 }
 
@@ -130,7 +123,7 @@ fn half_precision_stays_near() {
 }
 
 fn half(mut config: Config) -> Config {
-    (config.backend, config.precision) = ("gpu".into(), "f16".into());
+    (config.backend, config.precision) = (Executor::Gpu, Precision::Half);
     // Enough numbers per layer that they are stored as halves at all.
     config.batch_size = config.batch_size.max(32);
     config

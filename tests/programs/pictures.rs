@@ -10,9 +10,10 @@ use coulomb_gan::models::dcgan::Norm;
 use coulomb_gan::nn::Statistics;
 use coulomb_gan::numbers::npy;
 use coulomb_gan::train::presets::preset;
+use coulomb_gan::train::tasks::TaskConfig;
 use coulomb_gan::train::trainer::Trainer;
 use coulomb_gan::train::watch::Unwatched;
-use coulomb_gan::train::{Config, RunDir, kept, subject};
+use coulomb_gan::train::{Config, RunDir, kept, tasks};
 use image::{Rgb, RgbImage};
 
 /// Shapes of 16 pixels a side, so few that an epoch ends within a run.
@@ -23,7 +24,7 @@ fn config(steps: u64) -> Config {
     config.decay_steps = 6;
     (config.batch_size, config.width, config.z_dim) = (8, 16, 4);
     (config.sample_every, config.checkpoint_every) = (4, 2);
-    if let Some(pictures) = &mut config.pictures {
+    if let TaskConfig::Pictures(pictures) = &mut config.task {
         (pictures.side, pictures.count) = (16, 20);
     }
     config
@@ -32,7 +33,7 @@ fn config(steps: u64) -> Config {
 /// The same with batch norm, whose running statistics are state too.
 fn normed(steps: u64, sampling: Statistics) -> Config {
     let mut config = config(steps);
-    if let Some(pictures) = &mut config.pictures {
+    if let TaskConfig::Pictures(pictures) = &mut config.task {
         (pictures.norm, pictures.bn_sampling) = (Norm::Batch, sampling);
     }
     config
@@ -52,7 +53,7 @@ fn train(folder: &Path, config: &Config, backend: &Backend) -> Vec<u8> {
             config.clone(),
         ),
     };
-    let subject = subject::open(&mut config, backend, &mut Unwatched).unwrap();
+    let subject = tasks::open(&mut config, backend, &mut Unwatched).unwrap();
     run.write_config(&config).unwrap();
     let mut trainer = Trainer::new(&config, backend, subject).unwrap();
     if let Ok(newest) = kept::newest(&run) {
@@ -334,14 +335,10 @@ fn nonsense_is_refused_in_one_sentence() {
         2,
         "--width must be a multiple of 16",
     );
-    refuse("--preset images --norm layer", 2, "`none` or `batch`");
-    refuse("--preset images --output relu", 2, "`tanh` or `lecun`");
-    refuse("--preset images --crop left", 2, "`center` or `celeba`");
-    refuse(
-        "--preset images --bn-sampling none",
-        2,
-        "`running` or `batch`",
-    );
+    refuse("--preset images --norm layer", 2, "none or batch");
+    refuse("--preset images --output relu", 2, "tanh or lecun");
+    refuse("--preset images --crop left", 2, "center or celeba");
+    refuse("--preset images --bn-sampling none", 2, "running or batch");
     refuse(
         "--preset images --norm batch --batch-size 1",
         2,
@@ -359,7 +356,7 @@ fn nonsense_is_refused_in_one_sentence() {
     refuse(
         "--preset shapes --crop center",
         2,
-        "shapes makes its own data",
+        "of no use with --preset shapes",
     );
     for flag in [
         "--side 32",
@@ -368,7 +365,7 @@ fn nonsense_is_refused_in_one_sentence() {
         "--bn-sampling batch",
         "--cache x",
     ] {
-        refuse(flag, 2, "mixture makes its own data");
+        refuse(flag, 2, "of no use with --preset mixture");
     }
     let nowhere = folder.path().join("nowhere");
     refuse(

@@ -3,24 +3,26 @@
 
 use std::path::Path;
 
-use coulomb_gan::exec::Backend;
+use coulomb_gan::exec::{Backend, Executor, Precision};
 use coulomb_gan::numbers::tensor_file::TensorFile;
 use coulomb_gan::numbers::{Error, Result, Tensor};
 use coulomb_gan::train::method::Method;
-use coulomb_gan::train::model::Source;
-use coulomb_gan::train::subject::{End, Finished, Report, Subject};
+use coulomb_gan::train::presets::preset;
+use coulomb_gan::train::sampler::Source;
+use coulomb_gan::train::tasks::mixture::MixtureTask;
+use coulomb_gan::train::tasks::{End, Finished, Report, Subject, TaskConfig};
 use coulomb_gan::train::trainer::Trainer;
 use coulomb_gan::train::watch::{Hear, Status, Unwatched, Watch};
-use coulomb_gan::train::{Config, RunDir, kept, subject};
+use coulomb_gan::train::{Config, RunDir, kept, tasks};
 
 /// A run small enough for a test, with every option in use.
 fn config(steps: u64) -> Config {
     Config {
         preset: "test".into(),
-        backend: "cpu".into(),
+        backend: Executor::Cpu,
         objective: Method::Coulomb,
         critic_steps: 1,
-        precision: "f32".into(),
+        precision: Precision::Single,
         seed: 1,
         steps,
         decay_steps: 40,
@@ -36,7 +38,6 @@ fn config(steps: u64) -> Config {
         beta1: 0.5,
         weight_decay: 1e-4,
         potential_scale: 10.0,
-        bias_range: 5.0,
         ball: 0.5,
         average: 0.9,
         checkpoint_every: 7,
@@ -44,13 +45,13 @@ fn config(steps: u64) -> Config {
         keep_every: 10,
         sample_every: 5,
         plateau_patience: None,
-        pictures: None,
+        task: TaskConfig::Mixture(MixtureTask { bias_range: 5.0 }),
     }
 }
 
 fn trainer(config: &Config, backend: &Backend) -> Trainer {
     let mut config = config.clone();
-    let subject = subject::open(&mut config, backend, &mut Unwatched).unwrap();
+    let subject = tasks::open(&mut config, backend, &mut Unwatched).unwrap();
     Trainer::new(&config, backend, subject).unwrap()
 }
 
@@ -119,6 +120,35 @@ fn rivals_keep_the_same_promises() {
             file.tensors["generator.0.weight"].data().to_vec()
         };
         assert_ne!(weights(&straight), weights(&other));
+    }
+}
+
+/// What earlier versions wrote had no table `[task]`.
+#[test]
+fn configurations_of_earlier_versions_still_load() {
+    for (name, text) in [
+        (
+            "mixture",
+            include_str!("../fixtures/config/earlier-mixture.toml"),
+        ),
+        (
+            "shapes",
+            include_str!("../fixtures/config/earlier-shapes.toml"),
+        ),
+    ] {
+        let config = Config::parse(text).unwrap();
+        assert_eq!(config, preset(name).unwrap());
+        // They are written as today's are.
+        let text = config.to_toml().unwrap();
+        assert!(text.contains("[task]\nkind = "), "{text}");
+        assert_eq!(Config::parse(&text).unwrap(), config);
+    }
+    for (text, why) in [
+        ("[task]\nkind = \"music\"", "music"),
+        ("bias_range = 3.0", "missing field"),
+    ] {
+        let error = Config::parse(text).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
     }
 }
 
@@ -283,7 +313,7 @@ enum Fault {
     BatchFails,
     BatchPanics,
     LookFails,
-    DrawFails,
+    DrawPanics,
     LookPanics,
 }
 
@@ -321,19 +351,19 @@ impl Subject for Faulty {
         }
     }
 
-    fn draw_look(&self, step: u64, path: &Path) -> Result<()> {
+    fn draw_look(&self, step: u64) -> image::RgbImage {
         match self.fault {
-            Fault::DrawFails => Err(Error::failure("no colours left")),
-            _ => self.inner.draw_look(step, path),
+            Fault::DrawPanics if self.step >= self.at => panic!("no colours left"),
+            _ => self.inner.draw_look(step),
         }
     }
 
-    fn columns(&self) -> &'static str {
+    fn columns(&self) -> &'static [&'static str] {
         self.inner.columns()
     }
 
-    fn cells(&self) -> String {
-        self.inner.cells()
+    fn values(&self) -> Vec<f64> {
+        self.inner.values()
     }
 
     fn status(&self) -> String {
@@ -404,12 +434,12 @@ fn what_breaks_down_on_the_way_is_saved_first() {
         (Fault::BatchPanics, "the thread is gone; step 9 is saved", 9),
         (Fault::LookPanics, "the judge is gone; step 10 is saved", 10),
         (Fault::LookFails, "nothing to judge with", 30),
-        (Fault::DrawFails, "no colours left", 30),
+        (Fault::DrawPanics, "no colours left; step 10 is saved", 10),
     ] {
         let out = folder.path().join(format!("{fault:?}"));
         let run = RunDir::create(Some(&out), &config).unwrap();
         let mut own = config.clone();
-        let inner = subject::open(&mut own, &backend, &mut Unwatched).unwrap();
+        let inner = tasks::open(&mut own, &backend, &mut Unwatched).unwrap();
         let subject = Box::new(Faulty {
             inner,
             fault,

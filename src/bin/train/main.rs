@@ -15,7 +15,7 @@ use coulomb_gan::cli::machine;
 use coulomb_gan::cli::progress::Progress;
 use coulomb_gan::cli::signals::Signals;
 use coulomb_gan::cli::start;
-use coulomb_gan::exec::Backend;
+use coulomb_gan::exec::{Backend, Executor};
 use coulomb_gan::numbers::words::quoted;
 use coulomb_gan::numbers::{Error, Result};
 use coulomb_gan::train::claim::Claim;
@@ -23,7 +23,7 @@ use coulomb_gan::train::model::Model;
 use coulomb_gan::train::presets::PRESETS;
 use coulomb_gan::train::trainer::Trainer;
 use coulomb_gan::train::watch::Hear;
-use coulomb_gan::train::{Config, RunDir, profile, subject};
+use coulomb_gan::train::{Config, RunDir, profile, tasks};
 
 /// Where the run will be.
 enum Place {
@@ -69,7 +69,7 @@ fn run(args: &Args) -> Result<ExitCode> {
         print(&profile::profile(&config, &backend)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    subject::check_data(&config)?;
+    config.task().check_data(&config.preset)?;
     let place = match wanted {
         // A place that cannot be used is refused now, not after an hour of decoding.
         Wanted::New(out) => Place::New(Claim::new(out.as_deref(), &config.preset)?),
@@ -99,7 +99,7 @@ fn train(
     backend: &Backend,
     progress: &mut Progress,
 ) -> Result<ExitCode> {
-    let subject = subject::open(&mut config, backend, progress)?;
+    let subject = tasks::open(&mut config, backend, progress)?;
     // From here on there is something to save; while pictures are decoded, Ctrl-C just ends the program.
     let signals = Signals::listen()?;
     progress.stop_with(signals.clone());
@@ -190,7 +190,7 @@ fn go_back(
         ));
     }
     if args.has_new_data() {
-        progress.warn("the run goes on with other pictures than it has had so far");
+        progress.warn("the run goes on with other data than it has had so far");
     }
     Ok(())
 }
@@ -208,10 +208,10 @@ fn again_after(folder: &Path, trainer: &Trainer) -> String {
 /// What makes the run of `config`, which may be new, shorter.
 fn advice(config: &Config, is_new: bool) -> String {
     let mut flags = vec![];
-    if config.backend == "cpu" && cfg!(feature = "gpu") {
+    if config.backend == Executor::Cpu && cfg!(feature = "gpu") {
         flags.push("--backend gpu");
     }
-    if is_new && config.pictures.is_some() && config.width > 128 {
+    if is_new && config.width > 128 {
         flags.push("--width 128");
     }
     flags.push("fewer --steps");

@@ -1,10 +1,9 @@
 //! From flags to the configuration of a run.
 
-use coulomb_gan::cli::flags::{number, unsigned};
+use coulomb_gan::numbers::written::{choice, number, unsigned};
 use coulomb_gan::numbers::{Error, Result};
 use coulomb_gan::train::Config;
 use coulomb_gan::train::method::Method;
-use coulomb_gan::train::picture_config::{PictureConfig, choice};
 use coulomb_gan::train::presets::preset;
 
 use super::args::Args;
@@ -107,7 +106,7 @@ impl Args {
     pub fn config(&self) -> Result<Config> {
         let mut c = preset(self.preset.as_deref().unwrap_or("mixture"))?;
         if let Some(steps) = &self.steps {
-            c.shorten(unsigned("steps", steps)?);
+            c.last(unsigned("steps", steps)?);
         }
         if let Some(epsilon) = &self.hyper.epsilon {
             c.epsilon_final = number("epsilon", epsilon)?;
@@ -147,7 +146,6 @@ impl Args {
                 "potential-scale",
                 &h.potential_scale,
             ),
-            (&mut c.bias_range, "bias-range", &h.bias_range),
             (&mut c.ball, "ball", &h.ball),
             (&mut c.average, "average", &h.average),
         ] {
@@ -156,10 +154,35 @@ impl Args {
             }
         }
         c.plateau_patience = self.patience(c.plateau_patience)?;
-        match &mut c.pictures {
-            Some(pictures) => self.pictures.apply(pictures),
-            None => Ok(()),
+        for (flag, value) in self.of_the_task() {
+            if !c.task_mut().set(flag, value)? {
+                return Err(self.of_no_use(flag, value, c));
+            }
         }
+        Ok(())
+    }
+
+    /// The flags that only some tasks have, and their values.
+    fn of_the_task(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let f = &self.pictures;
+        let all = [
+            ("bias-range", &self.hyper.bias_range),
+            ("side", &f.side),
+            ("crop", &f.crop),
+            ("norm", &f.norm),
+            ("bn-sampling", &f.bn_sampling),
+            ("output", &f.output),
+        ];
+        let given = all.into_iter();
+        given.filter_map(|(flag, value)| Some((flag, value.as_deref()?)))
+    }
+
+    /// Why a flag is refused that the task does not know.
+    fn of_no_use(&self, flag: &str, value: &str, c: &Config) -> Error {
+        let preset = &c.preset;
+        Error::usage(format!(
+            "--{flag} {value} is of no use with --preset {preset}; leave it out"
+        ))
     }
 
     /// Refuses flags about kernel and potential where the objective has neither.
@@ -196,8 +219,8 @@ impl Args {
             Some(preset) if *preset != c.preset => return refuse("preset", preset, &c.preset),
             _ => {}
         }
-        self.refuse_picture_flags(c)?;
         let mut wanted = c.clone();
+        self.apply_files(&mut c.clone())?;
         self.apply_fixed(&mut wanted)?;
         match c.first_difference(&wanted) {
             Some([flag, has, wanted]) => refuse(&flag, &wanted, &has),
@@ -205,41 +228,46 @@ impl Args {
         }
     }
 
-    /// Refuses flags about pictures in a run without, and those about files in one that draws its pictures.
-    fn refuse_picture_flags(&self, c: &Config) -> Result<()> {
-        let f = &self.pictures;
-        let drawn = c.pictures.as_ref().is_none_or(|p| p.data.is_none());
-        if let (Some(data), true) = (&self.data, drawn) {
-            let advice = match &self.preset {
-                None if self.resume.is_none() => {
-                    "add --preset images to learn from pictures (or cifar10, celeba, lsun)"
-                }
-                _ if self.resume.is_some() => "leave it out",
-                _ => "leave it out, or take --preset images",
+    /// Writes into `c` where its data lie.
+    fn apply_files(&self, c: &mut Config) -> Result<()> {
+        let preset = c.preset.clone();
+        let Some(files) = c.task_mut().files() else {
+            return match (&self.data, &self.cache) {
+                (Some(data), _) => Err(Error::usage(format!(
+                    "--data {} is of no use with --preset {preset}, which makes its own data; {}",
+                    data.display(),
+                    self.advice_for_data()
+                ))),
+                (None, Some(cache)) => Err(Error::usage(format!(
+                    "--cache {} is of no use with --preset {preset}, which makes its own data; leave it out",
+                    cache.display()
+                ))),
+                (None, None) => Ok(()),
             };
-            return Err(Error::usage(format!(
-                "--data {} is of no use with --preset {}, which makes its own data; {advice}",
-                data.display(),
-                c.preset
-            )));
+        };
+        if let Some(data) = &self.data {
+            // Absolute, so that the run can go on from another folder.
+            let found = data.canonicalize();
+            *files.data = found.map_err(|e| Error::io("open", data, &e))?;
         }
-        let cache = self.cache.as_ref().map(|p| p.display().to_string());
-        for (flag, value, refused) in [
-            ("cache", cache, drawn),
-            ("crop", f.crop.clone(), drawn),
-            ("side", f.side.clone(), c.pictures.is_none()),
-            ("norm", f.norm.clone(), c.pictures.is_none()),
-            ("bn-sampling", f.bn_sampling.clone(), c.pictures.is_none()),
-            ("output", f.output.clone(), c.pictures.is_none()),
-        ] {
-            if let Some(value) = value.filter(|_| refused) {
-                return Err(Error::usage(format!(
-                    "--{flag} {value} is of no use: {} makes its own data; leave it out",
-                    c.preset
-                )));
-            }
+        if let Some(cache) = &self.cache {
+            let cache = std::path::absolute(cache);
+            let cache = cache.map_err(|e| Error::usage(format!("--cache is no folder: {e}")))?;
+            *files.cache = Some(cache);
+        }
+        if self.new_data {
+            files.forget();
         }
         Ok(())
+    }
+
+    /// What to do about data that are of no use.
+    fn advice_for_data(&self) -> &'static str {
+        match &self.preset {
+            _ if self.resume.is_some() => "leave it out",
+            None => "add --preset images to learn from pictures (or cifar10, celeba, lsun)",
+            Some(_) => "leave it out, or take --preset images",
+        }
     }
 
     /// The patience of the plateau schedule, if that is asked for; the preset, or the run, has `preset`.
@@ -270,26 +298,8 @@ impl Args {
     /// # Errors
     /// If a flag makes no sense for the run.
     pub fn override_running(&self, c: &mut Config) -> Result<()> {
-        self.refuse_picture_flags(c)?;
+        self.apply_files(c)?;
         self.machine.apply(c)?;
-        if let Some(pictures) = &mut c.pictures {
-            if let Some(data) = &self.data {
-                // Absolute, so that the run can go on from another folder.
-                let data = data
-                    .canonicalize()
-                    .map_err(|e| Error::io("open", data, &e))?;
-                pictures.data = Some(data);
-            }
-            if self.new_data {
-                (pictures.count, pictures.fingerprint) = (0, String::new());
-            }
-            if let Some(cache) = &self.cache {
-                let cache = std::path::absolute(cache);
-                let cache =
-                    cache.map_err(|e| Error::usage(format!("--cache is no folder: {e}")))?;
-                pictures.cache = Some(cache);
-            }
-        }
         set(&mut c.steps, "steps", &self.steps)?;
         let every = &self.checkpoint_every;
         set(&mut c.checkpoint_every, "checkpoint-every", every)?;
@@ -306,25 +316,6 @@ impl Args {
     /// Whether the run goes on with other data.
     pub fn has_new_data(&self) -> bool {
         self.new_data
-    }
-}
-
-impl PictureFlags {
-    fn apply(&self, c: &mut PictureConfig) -> Result<()> {
-        set(&mut c.side, "side", &self.side)?;
-        if let Some(name) = &self.crop {
-            c.crop = choice("crop", name)?;
-        }
-        if let Some(name) = &self.norm {
-            c.norm = choice("norm", name)?;
-        }
-        if let Some(name) = &self.bn_sampling {
-            c.bn_sampling = choice("bn-sampling", name)?;
-        }
-        if let Some(name) = &self.output {
-            c.output = choice("output", name)?;
-        }
-        Ok(())
     }
 }
 

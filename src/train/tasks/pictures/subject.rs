@@ -1,31 +1,24 @@
-//! A set of pictures as the subject of a run.
+//! A set of pictures as the subject of a run: its minibatches, looks, judgement and last pictures.
 
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use image::RgbImage;
-use serde::Serialize;
 
-use super::picture_files::training_halves;
-use super::picture_set::{self, spread};
-use super::{End, Finished, Report, Subject, interpolation};
+use super::files::training_halves;
+use super::report::PictureReport;
+use super::set::{self, spread};
+use super::{COLUMNS, JUDGED, PictureTask, SHEET};
 use crate::data::{Loader, Pictures};
 use crate::exec::Backend;
 use crate::figures::{self, animation, grid};
 use crate::metrics::{Frechet, PictureJudge, ShapesReport};
-use crate::numbers::{Error, Result, Tensor, npy, rng};
+use crate::numbers::{Result, Tensor, npy, rng};
 use crate::train::Config;
-use crate::train::model::Source;
+use crate::train::sampler::Source;
+use crate::train::tasks::{End, Finished, Report, Subject, interpolation};
 use crate::train::watch::Hear;
-
-/// Pictures on a sheet of samples, and along its rows.
-pub const SHEET: usize = 64;
-pub const COLUMNS: usize = 8;
-
-/// Pictures that are judged at the end of a run, of each kind.
-pub const JUDGED: usize = 2048;
 
 /// Pictures that are judged in the course of training.
 const LOOK_AT: usize = 1024;
@@ -55,16 +48,18 @@ pub struct PictureSubject {
 }
 
 impl PictureSubject {
-    /// Opens the pictures that `config` names, or draws the shapes.
+    /// Opens the pictures that `c` names, or draws the shapes.
     ///
     /// # Errors
     /// If there are none, or others than the run has begun with.
-    pub fn open(config: &mut Config, backend: &Backend, hear: &mut dyn Hear) -> Result<Self> {
+    pub fn open(
+        c: &mut PictureTask,
+        config: &Config,
+        backend: &Backend,
+        hear: &mut dyn Hear,
+    ) -> Result<Self> {
         let (seed, batch_size) = (config.seed, config.batch_size);
-        let Some(c) = &mut config.pictures else {
-            return Err(Error::usage("this run is not about pictures"));
-        };
-        let pictures = picture_set::open(c, &config.preset, seed, hear)?;
+        let pictures = set::open(c, &config.preset, seed, hear)?;
         let count = pictures.len().min(JUDGED);
         let mut real =
             |i, out: &mut [f32]| pictures.write_normalised(spread(i, count, &pictures), out);
@@ -152,26 +147,22 @@ impl Subject for PictureSubject {
         Ok(())
     }
 
-    fn draw_look(&self, step: u64, path: &Path) -> Result<()> {
+    fn draw_look(&self, step: u64) -> RgbImage {
         let side = self.pictures.side();
         let shown = SHEET * 3 * side * side;
         let shown = &self.samples.data()[..shown.min(self.samples.data().len())];
         let generated = grid::grid(shown, side, COLUMNS);
         let caption = format!("step {step}");
-        let sheet = grid::captioned(&[(&caption, &generated), ("real", &self.real)]);
-        figures::write_png(path, &sheet)
+        grid::captioned(&[(&caption, &generated), ("real", &self.real)])
     }
 
-    fn columns(&self) -> &'static str {
-        "frechet_random,frechet_pixels"
+    fn columns(&self) -> &'static [&'static str] {
+        &["frechet_random", "frechet_pixels"]
     }
 
-    fn cells(&self) -> String {
-        let last = self
-            .last
-            .map(|last| format!("{:.6e},{:.6e}", last.random, last.pixels));
-        // Nothing has been seen yet: the cells stay empty.
-        last.unwrap_or_else(|| ",".into())
+    fn values(&self) -> Vec<f64> {
+        let last = self.last.map(|last| vec![last.random, last.pixels]);
+        last.unwrap_or_else(|| vec![f64::NAN; 2])
     }
 
     fn status(&self) -> String {
@@ -219,35 +210,6 @@ impl Subject for PictureSubject {
     }
 
     fn judge(&mut self, samples: &Tensor) -> Result<Report> {
-        Ok(Report::Pictures(Box::new(self.report(samples)?)))
-    }
-}
-
-/// How well pictures match a data set; less is better, and only equal numbers of samples can be compared.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct PictureReport {
-    /// Pictures judged.
-    pub samples: usize,
-    /// Fréchet distance in the features of a fixed random network: no FID.
-    pub frechet_random: f64,
-    /// Fréchet distance in the pixels of the shrunk pictures.
-    pub frechet_pixels: f64,
-    /// Which shapes there are, where the data set has shapes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub shapes: Option<ShapesReport>,
-}
-
-impl fmt::Display for PictureReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.shapes {
-            Some(shapes) => writeln!(f, "{shapes}")?,
-            None => writeln!(f, "samples             {:>8}", self.samples)?,
-        }
-        writeln!(
-            f,
-            "frechet_random      {:>8.4}  (fixed random features; no FID)",
-            self.frechet_random
-        )?;
-        write!(f, "frechet_pixels      {:>8.4}", self.frechet_pixels)
+        Report::new(&self.report(samples)?)
     }
 }

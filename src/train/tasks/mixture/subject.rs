@@ -1,19 +1,19 @@
-//! The mixture of 25 Gaussians (appendix A.5) as the subject of a run.
+//! The mixture as the subject of a run: its points, looks, judgement and last pictures.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::mixture_figures::{field_picture, particle_frames};
-use super::{End, Finished, Form, Out, Report, Subject, training_frames};
+use image::RgbImage;
+
+use super::figures::{field_picture, particle_frames};
+use super::{SAMPLES, modes, points};
 use crate::coulomb::Plummer;
-use crate::data::{Mixture, mixture};
-use crate::figures::{self, WINDOW, animation, density, scatter};
+use crate::data::Mixture;
+use crate::figures::{WINDOW, animation, density, scatter, write_png};
 use crate::metrics::ModeReport;
-use crate::numbers::folder::Filling;
 use crate::numbers::{Result, Tensor, npy, rng};
-use crate::train::model::Source;
-
-/// Samples that are written and judged at the end of a run.
-pub const SAMPLES: usize = 10_000;
+use crate::train::sampler::Source;
+use crate::train::tasks::subject::training_frames;
+use crate::train::tasks::{End, Finished, Report, Subject};
 
 /// Samples for a picture and a mode count in the course of training.
 const LOOK_AT: usize = 2000;
@@ -63,20 +63,21 @@ impl Subject for MixtureSubject {
         Ok(())
     }
 
-    fn draw_look(&self, step: u64, path: &Path) -> Result<()> {
+    fn draw_look(&self, step: u64) -> RgbImage {
         let caption = format!("step {step}");
         let real = &self.data.points()[..LOOK_AT];
-        let frame = animation::frame(real, points(&self.samples), WINDOW, &caption);
-        figures::write_png(path, &frame)
+        animation::frame(real, points(&self.samples), WINDOW, &caption)
     }
 
-    fn columns(&self) -> &'static str {
-        "modes_covered,high_quality"
+    fn columns(&self) -> &'static [&'static str] {
+        &["modes_covered", "high_quality"]
     }
 
-    fn cells(&self) -> String {
-        let high_quality = self.modes.as_ref().map_or(0.0, |modes| modes.high_quality);
-        format!("{},{high_quality:.4}", self.covered())
+    fn values(&self) -> Vec<f64> {
+        let found = self.modes.as_ref();
+        found.map_or(vec![f64::NAN; 2], |modes| {
+            vec![modes.modes_covered as f64, modes.high_quality]
+        })
     }
 
     fn status(&self) -> String {
@@ -102,17 +103,17 @@ impl Subject for MixtureSubject {
         add("samples.npy", &|path| npy::write(path, &samples));
         let titles = ["real", "generated"];
         add("scatter.png", &|path| {
-            figures::write_png(path, &scatter::scatter(real, generated, WINDOW, titles))
+            write_png(path, &scatter::scatter(real, generated, WINDOW, titles))
         });
         add("density.png", &|path| {
-            figures::write_png(path, &density::density(real, generated, WINDOW, titles))
+            write_png(path, &density::density(real, generated, WINDOW, titles))
         });
         let plummer = Plummer {
             d: end.config.kernel_dim,
             epsilon: end.epsilon,
         };
         add("field.png", &|path| {
-            figures::write_png(path, &field_picture(end.backend, plummer, real, generated)?)
+            write_png(path, &field_picture(end.backend, plummer, real, generated)?)
         });
         // Somebody may have removed the looks; a run that is complete makes no others.
         let frames = training_frames(end.run, end.step, TRAINING_FRAMES);
@@ -128,7 +129,7 @@ impl Subject for MixtureSubject {
     }
 
     fn judge(&mut self, samples: &Tensor) -> Result<Report> {
-        Ok(Report::Modes(Box::new(modes(samples))))
+        Report::new(&modes(samples))
     }
 }
 
@@ -137,35 +138,4 @@ impl MixtureSubject {
     fn covered(&self) -> usize {
         self.modes.as_ref().map_or(0, |modes| modes.modes_covered)
     }
-}
-
-/// Writes `samples`, a scatter plot of them beside real points of the run with `seed`, or both.
-pub fn write_samples(seed: u64, samples: &Tensor, out: &Out) -> Result<Vec<PathBuf>> {
-    let plot = || {
-        let data = Mixture::new(seed);
-        let generated = points(samples);
-        let real = &data.points()[..generated.len().min(data.points().len())];
-        scatter::scatter(real, generated, WINDOW, ["real", "generated"])
-    };
-    match out.form {
-        Form::Array => npy::write(&out.path, samples)?,
-        Form::Picture => figures::write_png(&out.path, &plot())?,
-        Form::Folder => {
-            let mut filling = Filling::new(&out.path)?;
-            filling.add("samples.npy", &npy::bytes(samples))?;
-            filling.add("samples.png", &figures::png(&plot())?)?;
-            filling.finish()?;
-            let names = ["samples.npy", "samples.png"];
-            return Ok(names.map(|name| out.path.join(name)).into());
-        }
-    }
-    Ok(vec![out.path.clone()])
-}
-
-fn points(samples: &Tensor) -> &[[f32; 2]] {
-    samples.data().as_chunks::<2>().0
-}
-
-fn modes(samples: &Tensor) -> ModeReport {
-    ModeReport::new(points(samples), &mixture::means(), mixture::STD)
 }

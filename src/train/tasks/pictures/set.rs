@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::PictureTask;
 use crate::data::{self, Opened, Pictures, shapes};
 use crate::numbers::hash::Fnv1a;
 use crate::numbers::{Error, Result};
-use crate::train::picture_config::PictureConfig;
 use crate::train::watch::Hear;
 
 /// Pictures behind the fingerprint of shapes, and of the data sets of earlier versions.
@@ -23,12 +23,7 @@ const SAY_EVERY: Duration = Duration::from_secs(5);
 
 /// The pictures that `c` names, of a run of `preset`, or the shapes that `seed` makes. A new run's are noted in `c`; a
 /// run that goes on must find the ones it knows.
-pub fn open(
-    c: &mut PictureConfig,
-    preset: &str,
-    seed: u64,
-    hear: &mut dyn Hear,
-) -> Result<Pictures> {
+pub fn open(c: &mut PictureTask, preset: &str, seed: u64, hear: &mut dyn Hear) -> Result<Pictures> {
     check_named(c, preset)?;
     let (pictures, content) = match &c.data {
         None => (shapes::pictures(seed, c.side, c.count), None),
@@ -57,7 +52,7 @@ pub fn open(
 }
 
 /// Whether somebody has said where the pictures are.
-pub fn check_named(c: &PictureConfig, preset: &str) -> Result<()> {
+pub fn check_named(c: &PictureTask, preset: &str) -> Result<()> {
     if c.data
         .as_ref()
         .is_some_and(|path| path.as_os_str().is_empty())
@@ -71,7 +66,7 @@ pub fn check_named(c: &PictureConfig, preset: &str) -> Result<()> {
 }
 
 /// Opens the data set at `path`, and says what was found there.
-fn decode(path: &Path, c: &PictureConfig, hear: &mut dyn Hear) -> Result<Opened> {
+fn decode(path: &Path, c: &PictureTask, hear: &mut dyn Hear) -> Result<Opened> {
     let options = data::Options {
         side: c.side,
         crop: c.crop,
@@ -112,7 +107,7 @@ fn decode(path: &Path, c: &PictureConfig, hear: &mut dyn Hear) -> Result<Opened>
 
 /// Notes the data set of a new run in `c`, or compares it with the one noted there. `content` is a hash of all pictures,
 /// where they come from files.
-fn note_or_compare(c: &mut PictureConfig, pictures: &Pictures, content: Option<u64>) -> Result<()> {
+fn note_or_compare(c: &mut PictureTask, pictures: &Pictures, content: Option<u64>) -> Result<()> {
     // Runs of earlier versions have noted a few pictures only.
     let whole = content.map(|content| format!("all:{content:016x}"));
     let is_whole = c.fingerprint.is_empty() || c.fingerprint.starts_with("all:");

@@ -1,21 +1,38 @@
-//! What only runs on pictures have: the table `[pictures]` of `config.toml`.
+//! Sets of pictures (section 3.1).
+
+mod files;
+pub mod presets;
+mod report;
+mod set;
+mod subject;
 
 use std::path::PathBuf;
 
-use serde::de::IntoDeserializer;
-use serde::de::value::StrDeserializer;
 use serde::{Deserialize, Serialize};
 
+use super::{Files, Form, Out, Subject, Task};
 use crate::data::Crop;
+use crate::exec::Backend;
 use crate::models::Dcgan;
 use crate::models::dcgan::{Norm, Output};
-use crate::nn::{Activation, Statistics};
-use crate::numbers::{Error, Result};
+use crate::nn::{Activation, Network, Statistics};
+use crate::numbers::written::{choice, unsigned};
+use crate::numbers::{Error, Result, Shape, Tensor};
+use crate::train::Config;
+use crate::train::watch::Hear;
+use subject::PictureSubject;
+
+/// Pictures on a sheet of samples, and along its rows.
+const SHEET: usize = 64;
+const COLUMNS: usize = 8;
+
+/// Pictures that are judged at the end of a run, of each kind.
+const JUDGED: usize = 2048;
 
 /// Pictures to learn from, and what their networks look like.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PictureConfig {
+pub struct PictureTask {
     /// Height and width in pixels: 16, 32, 64 or 128.
     pub side: usize,
     /// `none` or `batch`: whether the activations of both networks are normalised.
@@ -52,9 +69,9 @@ pub enum Activations {
     Relu,
 }
 
-impl PictureConfig {
+impl PictureTask {
     /// The networks, for a generator of so many latents and channels.
-    pub fn dcgan(&self, z_dim: usize, width: usize) -> Dcgan {
+    fn dcgan(&self, z_dim: usize, width: usize) -> Dcgan {
         let (activation_g, activation_d) = match self.activation {
             Activations::Elu => (Activation::Elu, Activation::Elu),
             Activations::Relu => (Activation::Relu, Activation::LeakyRelu(0.2)),
@@ -70,12 +87,68 @@ impl PictureConfig {
             sampling: self.bn_sampling,
         }
     }
+}
 
-    /// Checks the sizes of pictures and networks.
-    ///
-    /// # Errors
-    /// A sentence that names the flag and what it may be.
-    pub fn validate(&self, batch_size: usize, width: usize) -> Result<()> {
+impl Task for PictureTask {
+    fn point(&self) -> Shape {
+        [3, self.side, self.side].into()
+    }
+
+    /// Pixels are in [−1, 1].
+    fn spread(&self) -> f32 {
+        0.5
+    }
+
+    fn generator(&self, name: &str, config: &Config) -> Box<dyn Network + Send> {
+        Box::new(self.dcgan(config.z_dim, config.width).generator(name))
+    }
+
+    fn discriminator(&self, name: &str, config: &Config) -> Box<dyn Network + Send> {
+        Box::new(self.dcgan(config.z_dim, config.width).discriminator(name))
+    }
+
+    fn rows_at_a_time(&self) -> usize {
+        64
+    }
+
+    fn judged(&self) -> usize {
+        JUDGED
+    }
+
+    fn shown(&self) -> usize {
+        SHEET
+    }
+
+    /// 500 lines in a full run; but steps may be slow, so at most 100 apart, and at least 10 (or all there are), which
+    /// keeps what a line measures below 2 % of the training.
+    fn log_every(&self, steps: u64) -> u64 {
+        (steps / 500).clamp(10, 100).min(steps)
+    }
+
+    fn set(&mut self, flag: &str, value: &str) -> Result<bool> {
+        match flag {
+            "side" => self.side = unsigned(flag, value)?,
+            "norm" => self.norm = choice(flag, value)?,
+            "bn-sampling" => self.bn_sampling = choice(flag, value)?,
+            "output" => self.output = choice(flag, value)?,
+            // Shapes are drawn square.
+            "crop" if self.data.is_some() => self.crop = choice(flag, value)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn files(&mut self) -> Option<Files<'_>> {
+        Some(Files {
+            data: self.data.as_mut()?,
+            cache: &mut self.cache,
+            count: &mut self.count,
+            fingerprint: &mut self.fingerprint,
+        })
+    }
+
+    fn validate(&self, config: &Config) -> Result<()> {
+        let (batch_size, width) = (config.batch_size, config.width);
         let side = self.side;
         if ![16, 32, 64, 128].contains(&side) {
             return Err(Error::usage(format!(
@@ -117,31 +190,31 @@ impl PictureConfig {
         }
         Ok(())
     }
-}
 
-/// The value that `--flag` calls by a name, such as `none` or `batch`.
-///
-/// # Errors
-/// If there is none of that name; the sentence lists those there are.
-pub fn choice<'a, T: Deserialize<'a>>(flag: &str, name: &'a str) -> Result<T> {
-    let named: StrDeserializer<serde::de::value::Error> = name.into_deserializer();
-    T::deserialize(named).map_err(|e| Error::usage(format!("--{flag} cannot be used: {e}")))
-}
+    fn check_data(&self, preset: &str) -> Result<()> {
+        set::check_named(self, preset)
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    fn check_form(&self, count: usize, form: Form) -> Result<()> {
+        files::check_form(count, form)
+    }
 
-    #[test]
-    fn names_choose_and_other_names_are_answered_with_all_of_them() {
-        assert_eq!(choice("norm", "batch"), Ok(Norm::Batch));
-        assert_eq!(choice("output", "lecun"), Ok(Output::LeCunTanh));
-        assert_eq!(choice("crop", "celeba"), Ok(Crop::CelebA));
-        assert_eq!(choice("bn-sampling", "running"), Ok(Statistics::Running));
-        let error = choice::<Norm>("norm", "layer").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "--norm cannot be used: unknown variant `layer`, expected `none` or `batch`"
-        );
+    fn write_samples(
+        &self,
+        _seed: u64,
+        samples: &Tensor,
+        columns: usize,
+        out: &Out,
+    ) -> Result<Vec<PathBuf>> {
+        files::write_samples(samples, columns, out)
+    }
+
+    fn open(
+        &mut self,
+        config: &Config,
+        backend: &Backend,
+        hear: &mut dyn Hear,
+    ) -> Result<Box<dyn Subject>> {
+        Ok(Box::new(PictureSubject::open(self, config, backend, hear)?))
     }
 }

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use image::{RgbImage, imageops};
 
-use super::{Form, Out, training_frames};
 use crate::figures::{self, grid};
 use crate::numbers::folder::Filling;
 use crate::numbers::{Error, Result, Tensor, npy};
 use crate::train::RunDir;
+use crate::train::tasks::subject::training_frames;
+use crate::train::tasks::{Form, Out};
 
 /// Pictures on one sheet, at most: viewers fail at larger ones.
 const MOST: usize = 10_000;
@@ -20,7 +21,7 @@ const TRAINING_FRAMES: usize = 30;
 ///
 /// # Errors
 /// If they cannot; the sentence says what can.
-pub fn check_count(count: usize, form: Form) -> Result<()> {
+pub fn check_form(count: usize, form: Form) -> Result<()> {
     if form == Form::Picture && count > MOST {
         return Err(Error::usage(format!(
             "{count} pictures are too many for one .png file; ask for {MOST} or fewer, or name a folder"
@@ -38,7 +39,7 @@ pub fn write_samples(samples: &Tensor, columns: usize, out: &Out) -> Result<Vec<
         let columns = columns.min(pictures).max(1);
         figures::write_png(path, &grid::grid(numbers, side, columns))
     };
-    check_count(count, out.form)?;
+    check_form(count, out.form)?;
     match out.form {
         Form::Array => npy::write(&out.path, samples)?,
         Form::Picture => write_sheet(&out.path, count)?,

@@ -1,7 +1,12 @@
-//! Numbers on command lines: one sentence that names the flag, whatever was typed.
+//! Numbers and names on command lines: one sentence that names the flag, whatever was typed.
 
-use crate::numbers::words::escaped;
-use crate::numbers::{Error, Result};
+use std::fmt;
+
+use serde::de::value::StrDeserializer;
+use serde::de::{self, DeserializeOwned, IntoDeserializer};
+
+use super::words::escaped;
+use super::{Error, Result};
 
 /// The value of `--flag` as a whole number from `least` to `most`, which must fit `T`. Besides `1000000` it may be
 /// written `1_000_000`, `1e6`, `1M` (or `k` for thousands, `G` for billions), `2.5e5` or `1.5M`.
@@ -46,6 +51,43 @@ pub fn number(flag: &str, text: &str) -> Result<f64> {
             "--{flag} must be a number, such as 0.0001 or 1e-4, not {text}"
         ))
     })
+}
+
+/// The value that `--flag` calls by a name, such as `none` or `batch`.
+///
+/// # Errors
+/// If there is none of that name; the sentence lists those there are.
+pub fn choice<T: DeserializeOwned>(flag: &str, name: &str) -> Result<T> {
+    let named: StrDeserializer<Unknown> = name.into_deserializer();
+    T::deserialize(named).map_err(|Unknown(known)| {
+        let known = match known {
+            [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+            _ => known.concat(),
+        };
+        Error::usage(format!("there is no --{flag} {}; use {known}", typed(name)))
+    })
+}
+
+/// The names that there are, where another was typed.
+#[derive(Debug)]
+struct Unknown(&'static [&'static str]);
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "none of {:?}", self.0)
+    }
+}
+
+impl std::error::Error for Unknown {}
+
+impl de::Error for Unknown {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self(&[])
+    }
+
+    fn unknown_variant(_: &str, known: &'static [&'static str]) -> Self {
+        Self(known)
+    }
 }
 
 /// The number that `text` writes, if it is whole, computed without rounding.
@@ -182,6 +224,27 @@ mod tests {
             error,
             "--small must be a whole number from 0 to 255, not 256"
         );
+    }
+
+    #[test]
+    fn names_choose_and_other_names_are_answered_with_all_of_them() {
+        #[derive(Debug, PartialEq, serde::Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        enum Norm {
+            None,
+            Batch,
+            Layer,
+        }
+        assert_eq!(choice("norm", "batch"), Ok(Norm::Batch));
+        for (name, shown) in [
+            ("group", "group"),
+            ("Batch", "Batch"),
+            ("", "an empty text"),
+        ] {
+            let error = choice::<Norm>("norm", name).unwrap_err();
+            let wanted = format!("there is no --norm {shown}; use none, batch or layer");
+            assert_eq!((error.to_string(), error.exit_code()), (wanted, 2));
+        }
     }
 
     #[test]

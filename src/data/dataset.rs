@@ -1,0 +1,16 @@
+//! What minibatches are drawn from.
+
+/// Points that stand ready, each of the same size.
+pub trait Dataset: Send + Sync {
+    /// How many points there are.
+    fn count(&self) -> usize;
+
+    /// Numbers of a point.
+    fn numbers(&self) -> usize;
+
+    /// Writes point `i` to `out`, in the units in which networks see it.
+    ///
+    /// # Panics
+    /// If there is no point `i`, or `out` has another length than a point.
+    fn write(&self, i: usize, out: &mut [f32]);
+}
