@@ -170,6 +170,19 @@ fn only_the_console_writes_to_the_console() {
 }
 
 #[test]
+fn nobody_asks_which_task_it_is() {
+    // What differs from task to task is asked of the traits; `train/tasks` alone knows the tasks by name.
+    for (name, text) in sources() {
+        if name.starts_with("train/tasks/") {
+            continue;
+        }
+        for task in ["TaskConfig::", "MixtureTask", "PictureTask"] {
+            assert!(!text.contains(task), "{name} knows of {task}");
+        }
+    }
+}
+
+#[test]
 fn the_library_knows_no_command_line() {
     // Flags, bars and signals are the programs' affair: floor 7.
     for (name, text) in sources() {

@@ -65,7 +65,7 @@ impl Args {
         let mut config = preset(&self.figure)?;
         method.adapt(&mut config);
         if let Some(steps) = &self.steps {
-            config.last(unsigned("steps", steps)?);
+            config.set_length(unsigned("steps", steps)?);
         }
         if let Some(seed) = &self.seed {
             config.seed = unsigned("seed", seed)?;

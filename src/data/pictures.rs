@@ -86,19 +86,6 @@ impl Pictures {
         let size = picture_bytes(self.side);
         &all[i * size..(i + 1) * size]
     }
-
-    /// Writes picture `i` to `out`, \[3, side, side\], as numbers from −1 (byte 0) to 1 (byte 255):
-    /// x / 127.5 − 1. [`to_u8`] is the inverse.
-    ///
-    /// # Panics
-    /// If there is no picture `i` or `out` has another length.
-    pub fn write_normalised(&self, i: usize, out: &mut [f32]) {
-        let bytes = self.bytes(i);
-        assert_eq!(bytes.len(), out.len(), "numbers of one picture");
-        for (x, &byte) in out.iter_mut().zip(bytes) {
-            *x = f32::from(byte) / 127.5 - 1.0;
-        }
-    }
 }
 
 impl fmt::Debug for Pictures {
@@ -113,7 +100,7 @@ pub fn to_u8(x: f32) -> u8 {
     ((x + 1.0) * 127.5).round() as u8 // `as` saturates
 }
 
-/// Each picture is `[3, side, side]`, from −1 (dark) to 1 (bright).
+/// Each picture is `[3, side, side]`, numbers from −1 (byte 0) to 1 (byte 255): x / 127.5 − 1. [`to_u8`] is the inverse.
 impl Dataset for Pictures {
     fn count(&self) -> usize {
         self.count
@@ -124,7 +111,11 @@ impl Dataset for Pictures {
     }
 
     fn write(&self, i: usize, out: &mut [f32]) {
-        self.write_normalised(i, out);
+        let bytes = self.bytes(i);
+        assert_eq!(bytes.len(), out.len(), "numbers of one picture");
+        for (x, &byte) in out.iter_mut().zip(bytes) {
+            *x = f32::from(byte) / 127.5 - 1.0;
+        }
     }
 }
 
@@ -138,9 +129,9 @@ mod tests {
         let pictures = Pictures::new(9, bytes[..486].to_vec()).unwrap();
         assert_eq!((pictures.side(), pictures.len()), (9, 2));
         let mut x = [f32::NAN; 243];
-        pictures.write_normalised(1, &mut x);
+        pictures.write(1, &mut x);
         assert_eq!(x.map(to_u8), pictures.bytes(1));
-        pictures.write_normalised(0, &mut x);
+        pictures.write(0, &mut x);
         assert_eq!(x.map(to_u8), pictures.bytes(0));
         assert_eq!(x[0], -1.0);
     }

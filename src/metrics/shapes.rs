@@ -70,12 +70,12 @@ impl fmt::Display for ShapesReport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Pictures;
+    use crate::data::{Dataset, Pictures};
 
     fn numbers(pictures: &Pictures) -> Vec<f32> {
         let mut numbers = vec![0.0; pictures.len() * pictures.bytes(0).len()];
         for (i, row) in numbers.chunks_mut(pictures.bytes(0).len()).enumerate() {
-            pictures.write_normalised(i, row);
+            pictures.write(i, row);
         }
         numbers
     }

@@ -213,7 +213,7 @@ impl Config {
     }
 
     /// Makes the run `steps` long: rates and epsilon are final at its end, and it has sixty looks and ten checkpoints.
-    pub fn last(&mut self, steps: u64) {
+    pub fn set_length(&mut self, steps: u64) {
         self.steps = steps;
         self.decay_steps = steps;
         self.sample_every = (steps / 60).max(1);

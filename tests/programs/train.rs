@@ -471,6 +471,31 @@ fn what_breaks_down_on_the_way_is_saved_first() {
 }
 
 #[test]
+fn looks_that_cannot_be_written_are_warnings() {
+    let folder = tempfile::tempdir().unwrap();
+    let backend = Backend::cpu(Some(1)).unwrap();
+    let config = config(12);
+    let run = RunDir::create(Some(&folder.path().join("run")), &config).unwrap();
+    let mut trainer = trainer(&config, &backend);
+    let samples = run.file("samples");
+    let mut witness = Witness {
+        at_the_beginning: Some(Box::new(move || {
+            std::fs::remove_dir_all(&samples).unwrap();
+            std::fs::write(&samples, "no folder").unwrap();
+        })),
+        ..Witness::default()
+    };
+    trainer.run(&run, &mut witness).unwrap();
+    let warnings = witness.warnings.join("\n");
+    assert!(
+        warnings.contains("no look at the samples of step 5"),
+        "{warnings}"
+    );
+    let newest = kept::newest(&run).unwrap();
+    assert!(newest.ends_with("step-000000012.safetensors"));
+}
+
+#[test]
 fn a_run_whose_folder_is_gone_saves_elsewhere() {
     let folder = tempfile::tempdir().unwrap();
     let backend = Backend::cpu(Some(1)).unwrap();

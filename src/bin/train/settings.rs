@@ -106,7 +106,7 @@ impl Args {
     pub fn config(&self) -> Result<Config> {
         let mut c = preset(self.preset.as_deref().unwrap_or("mixture"))?;
         if let Some(steps) = &self.steps {
-            c.last(unsigned("steps", steps)?);
+            c.set_length(unsigned("steps", steps)?);
         }
         if let Some(epsilon) = &self.hyper.epsilon {
             c.epsilon_final = number("epsilon", epsilon)?;
@@ -156,7 +156,10 @@ impl Args {
         c.plateau_patience = self.patience(c.plateau_patience)?;
         for (flag, value) in self.of_the_task() {
             if !c.task_mut().set(flag, value)? {
-                return Err(self.of_no_use(flag, value, c));
+                return Err(Error::usage(format!(
+                    "--{flag} {value} is of no use with --preset {}; leave it out",
+                    c.preset
+                )));
             }
         }
         Ok(())
@@ -175,14 +178,6 @@ impl Args {
         ];
         let given = all.into_iter();
         given.filter_map(|(flag, value)| Some((flag, value.as_deref()?)))
-    }
-
-    /// Why a flag is refused that the task does not know.
-    fn of_no_use(&self, flag: &str, value: &str, c: &Config) -> Error {
-        let preset = &c.preset;
-        Error::usage(format!(
-            "--{flag} {value} is of no use with --preset {preset}; leave it out"
-        ))
     }
 
     /// Refuses flags about kernel and potential where the objective has neither.
@@ -220,7 +215,6 @@ impl Args {
             _ => {}
         }
         let mut wanted = c.clone();
-        self.apply_files(&mut c.clone())?;
         self.apply_fixed(&mut wanted)?;
         match c.first_difference(&wanted) {
             Some([flag, has, wanted]) => refuse(&flag, &wanted, &has),

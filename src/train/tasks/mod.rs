@@ -176,6 +176,7 @@ pub fn open(
     backend: &Backend,
     hear: &mut dyn Hear,
 ) -> Result<Box<dyn Subject>> {
+    // A copy, as the task reads the rest of the configuration while it is opened.
     let mut task = config.task.clone();
     let subject = task.as_task_mut().open(config, backend, hear)?;
     config.task = task;

@@ -10,7 +10,7 @@ use super::files::training_halves;
 use super::report::PictureReport;
 use super::set::{self, spread};
 use super::{COLUMNS, JUDGED, PictureTask, SHEET};
-use crate::data::{Loader, Pictures};
+use crate::data::{Dataset, Loader, Pictures};
 use crate::exec::Backend;
 use crate::figures::{self, animation, grid};
 use crate::metrics::{Frechet, PictureJudge, ShapesReport};
@@ -61,12 +61,11 @@ impl PictureSubject {
         let (seed, batch_size) = (config.seed, config.batch_size);
         let pictures = set::open(c, &config.preset, seed, hear)?;
         let count = pictures.len().min(JUDGED);
-        let mut real =
-            |i, out: &mut [f32]| pictures.write_normalised(spread(i, count, &pictures), out);
+        let mut real = |i, out: &mut [f32]| pictures.write(spread(i, count, &pictures), out);
         let judge = PictureJudge::new(backend, c.side, &mut real, count)?;
         let mut sheet = vec![0.0; SHEET.min(count) * 3 * c.side * c.side];
         for (i, out) in sheet.chunks_mut(3 * c.side * c.side).enumerate() {
-            pictures.write_normalised(spread(i, SHEET.min(count), &pictures), out);
+            pictures.write(spread(i, SHEET.min(count), &pictures), out);
         }
         Ok(Self {
             seed,
@@ -133,7 +132,7 @@ impl Subject for PictureSubject {
         let rng = &mut rng::stream(self.seed, "gauge batch", step);
         for row in y.chunks_mut(3 * self.pictures.side().pow(2)) {
             let i = rng::below(rng, self.pictures.len());
-            self.pictures.write_normalised(i, row);
+            self.pictures.write(i, row);
         }
     }
 
