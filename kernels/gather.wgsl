@@ -1,9 +1,10 @@
-// out[i] = x[source(i)]: broadcasts that are no simple pattern, and transposes.
+// out[i] = x[source(i)]: broadcasts that are no simple pattern, transposes, slices.
 //
 // sizes.count   elements of the result
 // x, out        arrays
 //
-// `source` is generated: the sum over axes of (i / divisor mod size) * stride, with literals (src/exec/gpu/lower.rs).
+// `source` is generated: a first place, and the sum over axes of (i / divisor mod size) * stride, with literals
+// (src/exec/gpu/rearrange.rs).
 
 struct Sizes { count: u32 }
 var<immediate> sizes: Sizes;

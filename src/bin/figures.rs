@@ -3,14 +3,13 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
 
 use clap::Parser;
 use coulomb_gan::cli::console::{note, print};
 use coulomb_gan::cli::machine::Machine;
 use coulomb_gan::cli::progress::Progress;
 use coulomb_gan::cli::signals::Signals;
-use coulomb_gan::cli::{again, start};
+use coulomb_gan::cli::{again, start, training};
 use coulomb_gan::data::Mixture;
 use coulomb_gan::exec::Backend;
 use coulomb_gan::figures::{self, Panel, WINDOW, density, palette, scatter};
@@ -94,7 +93,8 @@ fn run(args: &Args) -> Result<ExitCode> {
         let Some(outcome) = outcome else {
             let (name, code) = signals.heard().unwrap_or(("the end", 1));
             note(&format!(
-                "stopped ({name}) and saved; the same command goes on"
+                "stopped ({name}) and saved; go on with: {}",
+                again::same()
             ));
             return Ok(ExitCode::from(code));
         };
@@ -142,24 +142,24 @@ fn outcome(
         RunDir::create(Some(&path), config)?
     };
     progress.say(&format!(
-        "{name}: step {} of {}, into {}; Ctrl-C saves and stops",
-        trainer.step(),
-        config.steps,
-        path.display()
+        "{name}: {} on {}",
+        config.preset,
+        backend.describe()
     ));
-    let begun = (Instant::now(), trainer.step());
-    let result = trainer.run(&run, &mut progress);
-    progress.finish();
-    result?;
-    if trainer.step() < config.steps {
+    // Where the folder is full, the last state may lie elsewhere: only `train` can be told where.
+    let again = |more: &str| match more.is_empty() {
+        true => again::same(),
+        false => format!(
+            "{}, and then: {}",
+            again::resume(&path, more),
+            again::same()
+        ),
+    };
+    let whole = (&run, config);
+    let finished = training::complete(&mut trainer, whole, backend, &mut progress, &again)?;
+    let Some(finished) = finished else {
         return Ok(None);
-    }
-    let steps = trainer.step() - begun.1;
-    if steps > 0 {
-        let seconds = begun.0.elapsed().as_secs_f64();
-        progress.say(&format!("{name}: {steps} steps in {seconds:.0} s"));
-    }
-    let finished = trainer.finish(&run, backend)?;
+    };
     if let Some(first) = finished.failed.first() {
         progress.warn(&first.to_string());
     }

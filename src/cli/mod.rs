@@ -2,8 +2,8 @@
 //! of them.
 //!
 //! [`start`] begins and ends every program, [`console`] is the one place that writes to a terminal, [`machine`] says where to
-//! compute, [`run`] which state of which run, [`progress`] shows a training, [`signals`] ends one politely, and [`again`]
-//! says how to go on.
+//! compute, [`run`] which state of which run, [`training`] takes one to its end, [`progress`] shows it, [`signals`] ends it
+//! politely, and [`again`] says how to go on.
 
 pub mod again;
 pub mod console;
@@ -12,3 +12,4 @@ pub mod progress;
 pub mod run;
 pub mod signals;
 pub mod start;
+pub mod training;

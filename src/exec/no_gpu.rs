@@ -38,6 +38,16 @@ pub fn choose(_: Vec<Candidate>, _: Option<&str>) -> Result<Candidate> {
     ))
 }
 
+/// Says that there are no kernels.
+///
+/// # Errors
+/// Always.
+pub fn explain(_: &Tape, _: Precision) -> Result<String> {
+    Err(Error::usage(
+        "--wgsl shows the kernels of a program with --features gpu, which this one was built without; build it with",
+    ))
+}
+
 /// One line for each of `descriptions`: none.
 pub fn listing(descriptions: &[String]) -> Vec<String> {
     descriptions.to_vec()

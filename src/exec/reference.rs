@@ -23,7 +23,20 @@ pub fn evaluate(tape: &Tape, source: &mut dyn FnMut(&str) -> Vec<f64>) -> Values
             Op::StopGradient(x) | Op::Reshape(x) => v(x).clone(),
             Op::Broadcast(x) => broadcast(v(x), shape(x), &node.shape),
             Op::Sum { x, .. } => sum(v(x), shape(x), &node.shape),
+            Op::ReduceMax { x, .. } => reduce_max(v(x), shape(x), &node.shape),
             Op::Transpose(x) => transpose(v(x), shape(x)[0], shape(x)[1]),
+            Op::Slice { x, axis, places } => {
+                let (from, row) = (rows(shape(x), *axis), rows(&node.shape, *axis));
+                let first = places.start * (row / places.len().max(1));
+                let rows = v(x).chunks_exact(from.max(1));
+                rows.flat_map(|x| &x[first..first + row]).copied().collect()
+            }
+            Op::Concat { a, b, axis } => {
+                let [ra, rb] = [a, b].map(|x| rows(shape(x), *axis));
+                let count = node.shape.count() / (ra + rb).max(1);
+                let row = |i: usize| [&v(a)[i * ra..][..ra], &v(b)[i * rb..][..rb]].concat();
+                (0..count).flat_map(row).collect()
+            }
             Op::Map(map, x) => v(x).iter().map(|&x| map.apply(x)).collect(),
             Op::Zip(zip, a, b) => std::iter::zip(v(a), v(b))
                 .map(|(&a, &b)| zip.apply(a, b))
@@ -47,6 +60,16 @@ pub fn evaluate(tape: &Tape, source: &mut dyn FnMut(&str) -> Vec<f64>) -> Values
             Op::Conv2dWeightGrad { x, y, .. } => {
                 trilinear(tape, Var(values.len()), |out, [xi, wi, yi]| {
                     out[wi] += v(x)[xi] * v(y)[yi];
+                })
+            }
+            Op::PoolPick { by, x, .. } => {
+                pooled(tape, Var(values.len()), v(by), |out, i, place| {
+                    out[i] = v(x)[place];
+                })
+            }
+            Op::PoolSpread { by, y, .. } => {
+                pooled(tape, Var(values.len()), v(by), |out, i, place| {
+                    out[place] += v(y)[i];
                 })
             }
             Op::Potential(c) => Pairs::new(c, tape, &values).potential(),
@@ -85,6 +108,23 @@ fn sum(x: &[f64], from: &Shape, to: &Shape) -> Vec<f64> {
     y
 }
 
+fn reduce_max(x: &[f64], from: &Shape, to: &Shape) -> Vec<f64> {
+    let mut y = vec![f64::NEG_INFINITY; to.count()];
+    for (i, &x) in x.iter().enumerate() {
+        let y = &mut y[offset(i, from, to)];
+        // False for what is not a number.
+        if x > *y {
+            *y = x;
+        }
+    }
+    y
+}
+
+/// Numbers in a row: all elements that share a place along the axes before `axis`.
+fn rows(shape: &Shape, axis: usize) -> usize {
+    shape[axis..].iter().product()
+}
+
 fn transpose(x: &[f64], rows: usize, cols: usize) -> Vec<f64> {
     (0..rows * cols)
         .map(|i| x[i % rows * cols + i / rows])
@@ -106,6 +146,31 @@ fn trilinear(tape: &Tape, v: Var, mut add: impl FnMut(&mut [f64], [usize; 3])) -
                 add(&mut out, [x, w, y]);
             }
         }
+    }
+    out
+}
+
+/// Calls `move_on` with the result of the pooling that made `v`, and for each window its number and its largest place.
+fn pooled(
+    tape: &Tape,
+    v: Var,
+    by: &[f64],
+    mut move_on: impl FnMut(&mut [f64], usize, usize),
+) -> Vec<f64> {
+    let mut out = vec![0.0; tape.shape(v).count()];
+    let p = tape.pooling(v).expect("called for poolings");
+    for (plane, i, j) in triples(p.planes, p.answer[0], p.answer[1]) {
+        let place = |h: usize, w: usize| (plane * p.picture[0] + h) * p.picture[1] + w;
+        let (down, across) = (p.pixels_of(0, i), p.pixels_of(1, j));
+        let mut best = place(down.start, across.start);
+        for h in down {
+            for w in across.clone() {
+                if by[place(h, w)] > by[best] {
+                    best = place(h, w);
+                }
+            }
+        }
+        move_on(&mut out, (plane * p.answer[0] + i) * p.answer[1] + j, best);
     }
     out
 }

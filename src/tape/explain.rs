@@ -4,9 +4,7 @@ use std::fmt::Write;
 
 use super::convolution::Convolution;
 use super::op::{Charges, Map};
-use super::plan::{
-    Contraction, Index, Instruction, Kernel, Pairwise, Plan, Pointwise, SlotKind, Step,
-};
+use super::plan::{Index, Instruction, Plan, Pointwise, SlotKind, Step};
 use super::{Op, Tape, Var};
 
 /// What one run of a plan costs.
@@ -52,7 +50,7 @@ impl Tape {
                     |c: Convolution| c.batch * c.filters * c.positions() * c.filter();
                 2 * self.convolution(v).map_or(0, multiply_adds)
             }
-            Op::Sum { x, .. } => self.shape(*x).count(),
+            Op::Sum { x, .. } | Op::ReduceMax { x, .. } => self.shape(*x).count(),
             Op::Map(Map::Affine { .. }, _) => 2 * count,
             Op::Map(..) | Op::Zip(..) => count,
             Op::Potential(c) => pairs(c),
@@ -144,33 +142,7 @@ impl Tape {
 
     /// A step of this tape's plan in a few words: its kernel with its sizes, and the names of its pointwise operations.
     pub fn describe_step(&self, step: &Step) -> String {
-        let kernel = step.kernel.as_ref().map(|k| match k {
-            Kernel::Matmul { size, .. } => format!("matmul {}x{}x{}", size[0], size[1], size[2]),
-            Kernel::Convolution { what, sizes, .. } => {
-                let name = match what {
-                    Contraction::Answer => "conv2d",
-                    Contraction::Picture => "conv2d_input_grad",
-                    Contraction::Filter => "conv2d_weight_grad",
-                };
-                format!("{name} x{:?} w{:?}", sizes.x(), sizes.w())
-            }
-            Kernel::Sum { size, .. } => format!("sum {size:?}"),
-            Kernel::Broadcast { to, .. } => format!("broadcast to {to:?}"),
-            Kernel::Transpose { size, .. } => format!("transpose {size:?}"),
-            Kernel::Pairwise { what, size, .. } => {
-                let name = match what {
-                    Pairwise::Potential => "potential",
-                    Pairwise::Field => "field",
-                    Pairwise::Curvature(_) => "curvature",
-                };
-                format!(
-                    "{name} {} x {} in {}-D",
-                    size[0],
-                    size[1] + size[2],
-                    size[3]
-                )
-            }
-        });
+        let kernel = step.kernel.as_ref().map(|kernel| kernel.facts().describe());
         let names = |program: &Pointwise| {
             let computed = program.instructions.iter().filter_map(|i| match i {
                 Instruction::Constant(_) => None,
@@ -193,27 +165,10 @@ impl Tape {
 /// Numbers that a step reads and writes, each operand once.
 fn traffic(plan: &Plan, step: &Step) -> usize {
     let slot = |s: usize| plan.slots[s].count;
-    let kernel = match &step.kernel {
-        None => 0,
-        Some(Kernel::Matmul {
-            size: [m, k, n], ..
-        }) => m * k + k * n + m * n,
-        Some(Kernel::Convolution { sizes: s, .. }) => {
-            let count = |shape: [usize; 4]| shape.iter().product::<usize>();
-            count(s.x()) + count(s.w()) + count(s.y())
-        }
-        Some(Kernel::Sum {
-            size: [o, r, i], ..
-        }) => o * r * i + o * i,
-        Some(Kernel::Broadcast { from, to, .. }) => {
-            from.iter().product::<usize>() + to.iter().product::<usize>()
-        }
-        Some(Kernel::Transpose { size: [r, c], .. }) => 2 * r * c,
-        Some(Kernel::Pairwise {
-            size: [n, ny, nx, m],
-            ..
-        }) => (2 * n + ny + nx) * m,
-    };
+    let kernel = step
+        .kernel
+        .as_ref()
+        .map_or(0, |kernel| kernel.facts().traffic());
     let pointwise = step.pointwise.as_ref().map_or(0, |p| {
         let loads = p.loads.iter().map(|load| match load.index {
             Index::IDENTITY => p.count,
@@ -230,7 +185,11 @@ fn describe(op: &Op) -> String {
     match op {
         Op::Input { name } | Op::State { name } => format!("{} {name}", op.name()),
         Op::Constant(value) => format!("constant {value}"),
-        Op::Sum { axes, .. } => format!("sum {operands} over {axes:?}"),
+        Op::Sum { axes, .. } | Op::ReduceMax { axes, .. } => {
+            format!("{} {operands} over {axes:?}", op.name())
+        }
+        Op::Slice { axis, places, .. } => format!("slice {operands} axis {axis}, {places:?}"),
+        Op::Concat { axis, .. } => format!("concat {operands} axis {axis}"),
         Op::Map(Map::Affine { scale, shift }, _) => {
             format!("affine {operands} · {scale:.4} + {shift:.4}")
         }

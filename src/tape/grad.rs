@@ -6,6 +6,7 @@
 //! differentiated again.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::op::{Charges, Map, Op, Zip};
 use super::{Tape, Var};
@@ -76,6 +77,9 @@ impl Tape {
         for v in 0..=y.0 {
             let seen = match &self.nodes[v].op {
                 Op::StopGradient(_) | Op::Map(Map::Step, _) | Op::Assign { .. } => vec![],
+                // Which number is the largest is piecewise constant.
+                Op::PoolPick { x, .. } => vec![*x],
+                Op::PoolSpread { y, .. } => vec![*y],
                 // Charges and epsilon are constants: Algorithm 1 derives "only with respect to a".
                 Op::Potential(Charges { a, .. }) | Op::Field(Charges { a, .. }) => vec![*a],
                 Op::Curvature { charges, v } => vec![charges.a, *v],
@@ -98,7 +102,53 @@ impl Tape {
             // A repeated value collects the adjoints of all its copies; a summed one hands its own to all.
             Op::Broadcast(x) => vec![(x, t.sum_like(dy, x))],
             Op::Sum { x, .. } => vec![(x, t.broadcast_like(dy, x))],
+            // The largest number gets it all; equal ones share it. None is larger than the largest.
+            Op::ReduceMax { x, .. } => {
+                let largest = t.broadcast_like(y, x);
+                let short = t.sub(largest, x);
+                let smaller = t.step(short);
+                let chosen = t.affine(smaller, -1.0, 1.0);
+                let count = t.sum_like(chosen, y);
+                let share = t.div(dy, count);
+                let share = t.broadcast_like(share, x);
+                vec![(x, t.mul(chosen, share))]
+            }
             Op::Transpose(x) => vec![(x, t.transpose(dy))],
+            // What was left out gets nothing.
+            Op::Slice { x, axis, places } => {
+                let all = t.shape(x)[axis];
+                let zeros = |t: &mut Self, places: Range<usize>| {
+                    let mut shape = t.shape(x).to_vec();
+                    shape[axis] = places.len();
+                    (!places.is_empty()).then(|| t.constant(0.0, shape))
+                };
+                let before = zeros(t, 0..places.start);
+                let behind = zeros(t, places.end..all);
+                let parts: Vec<Var> = [before, Some(dy), behind].into_iter().flatten().collect();
+                vec![(x, t.concat(&parts, axis))]
+            }
+            Op::Concat { a, b, axis } => {
+                let [first, all] = [a, y].map(|v| t.shape(v)[axis]);
+                let mut out = vec![];
+                for (part, places) in [(a, 0..first), (b, first..all)] {
+                    if on(part) {
+                        out.push((part, t.slice(dy, axis, places)));
+                    }
+                }
+                out
+            }
+            Op::PoolPick {
+                by,
+                x,
+                kernel,
+                window,
+            } => vec![(x, t.pool_spread(by, dy, kernel, window))],
+            Op::PoolSpread {
+                by,
+                y: g,
+                kernel,
+                window,
+            } => vec![(g, t.pool_pick(by, dy, kernel, window))],
             Op::Map(map, x) => vec![(x, t.pull_back_map(map, x, y, dy))],
             Op::Zip(zip, a, b) => t.pull_back_zip(zip, a, b, y, dy, active),
             // C = A B gives Ā = C̄ Bᵀ and B̄ = Aᵀ C̄; a transposed factor gets the transposed product.

@@ -19,8 +19,17 @@
 //! [`grad`] (the whole calculus on one page; `rows` asks two questions in one sweep), [`plan`] (how a tape becomes a
 //! short list of fused steps).
 //!
-//! Adding a primitive touches four places: its line in [`op`], its rule in [`grad`], its kernels in
-//! [`crate::exec`], its case in `tests/engine/primitives/`.
+//! # Adding a primitive
+//!
+//! | what | where |
+//! |---|---|
+//! | what it means | its line in [`op`], the function that records it, its loops in [`crate::exec::reference`] |
+//! | its derivative | its rule in [`grad`] |
+//! | how it is planned | a line in `plan/lower.rs`; a struct in [`plan::kernel`], if no kernel there does it |
+//! | how a new kernel is computed | an implementation of each executor's trait: `exec/cpu/family.rs`, `exec/gpu/lower.rs` |
+//! | what holds it | its formula in `tests/engine/oracle.rs`, its cases in `tests/engine/primitives/` and `gradients.rs` |
+//!
+//! The compiler asks for all but the last, and a test asks for that.
 
 pub mod convolution;
 pub mod explain;
@@ -28,6 +37,7 @@ mod functions;
 pub mod grad;
 pub mod op;
 pub mod plan;
+pub mod pooling;
 mod record;
 mod rows;
 

@@ -37,8 +37,34 @@ pub enum Op {
         /// The axes that are summed over.
         axes: Range<usize>,
     },
+    /// The largest number over neighbouring axes, which stay with size 1. Whatever is not a number is passed over; where
+    /// nothing is left, `−∞`.
+    ReduceMax {
+        /// What is searched.
+        x: Var,
+        /// The axes that are searched along.
+        axes: Range<usize>,
+    },
     /// `y[j, i] = x[i, j]`.
     Transpose(Var),
+    /// The elements of `x` at the given places along an axis.
+    Slice {
+        /// What a part is taken of.
+        x: Var,
+        /// The axis.
+        axis: usize,
+        /// Which places along it.
+        places: Range<usize>,
+    },
+    /// `a`, and behind it `b`, along an axis.
+    Concat {
+        /// What comes first.
+        a: Var,
+        /// What comes behind it.
+        b: Var,
+        /// The axis; all others have equal sizes.
+        axis: usize,
+    },
     /// A function of one number, applied to each element.
     Map(Map, Var),
     /// A function of two numbers, applied to each pair of elements.
@@ -78,6 +104,28 @@ pub enum Op {
         x: Var,
         /// Answers, `[N, O, I, J]`.
         y: Var,
+        /// Stride and padding.
+        window: Window,
+    },
+    /// `y[i] = x[p(i)]`, where `by` is largest in window `i`; see [`super::pooling`]. The choice has no gradient.
+    PoolPick {
+        /// What makes the choice, `[N, C, H, W]`.
+        by: Var,
+        /// What is picked from, of the same shape.
+        x: Var,
+        /// Height and width of a window.
+        kernel: [usize; 2],
+        /// Stride and padding.
+        window: Window,
+    },
+    /// `x[q] = Σ y[i]` over the windows with `p(i) = q`, the transpose of [`Op::PoolPick`].
+    PoolSpread {
+        /// What makes the choice, `[N, C, H, W]`.
+        by: Var,
+        /// What is spread, `[N, C, I, J]`.
+        y: Var,
+        /// Height and width of a window.
+        kernel: [usize; 2],
         /// Stride and padding.
         window: Window,
     },
@@ -172,8 +220,12 @@ impl Op {
         match self {
             Op::Input { .. } | Op::State { .. } | Op::Constant(_) => vec![],
             Op::StopGradient(x) | Op::Reshape(x) | Op::Broadcast(x) | Op::Transpose(x) => vec![*x],
-            Op::Sum { x, .. } | Op::Map(_, x) => vec![*x],
-            Op::Zip(_, a, b) | Op::Matmul { a, b, .. } => vec![*a, *b],
+            Op::Sum { x, .. } | Op::ReduceMax { x, .. } | Op::Slice { x, .. } | Op::Map(_, x) => {
+                vec![*x]
+            }
+            Op::Zip(_, a, b) | Op::Matmul { a, b, .. } | Op::Concat { a, b, .. } => vec![*a, *b],
+            Op::PoolPick { by, x, .. } => vec![*by, *x],
+            Op::PoolSpread { by, y, .. } => vec![*by, *y],
             Op::Conv2d { x, w, .. } => vec![*x, *w],
             Op::Conv2dInputGrad { y, w, .. } => vec![*y, *w],
             Op::Conv2dWeightGrad { x, y, .. } => vec![*x, *y],
@@ -193,7 +245,12 @@ impl Op {
             Op::Reshape(_) => "reshape",
             Op::Broadcast(_) => "broadcast",
             Op::Sum { .. } => "sum",
+            Op::ReduceMax { .. } => "reduce_max",
             Op::Transpose(_) => "transpose",
+            Op::Slice { .. } => "slice",
+            Op::Concat { .. } => "concat",
+            Op::PoolPick { .. } => "pool_pick",
+            Op::PoolSpread { .. } => "pool_spread",
             Op::Map(map, _) => map.name(),
             Op::Zip(zip, ..) => zip.name(),
             Op::Matmul { .. } => "matmul",

@@ -157,15 +157,87 @@ impl Tape {
     /// The sum over neighbouring `axes`, which stay with size 1.
     #[track_caller]
     pub fn sum(&mut self, x: Var, axes: Range<usize>) -> Var {
+        match self.reduced("sum", x, &axes) {
+            Some(shape) => self.push(Op::Sum { x, axes }, shape),
+            None => x,
+        }
+    }
+
+    /// The largest number over neighbouring `axes`, which stay with size 1. Whatever is not a number is passed over. Equal
+    /// numbers share the gradient, as in PyTorch's `amax`.
+    #[track_caller]
+    pub fn reduce_max(&mut self, x: Var, axes: Range<usize>) -> Var {
+        let Some(shape) = self.reduced("reduce_max", x, &axes) else {
+            return x;
+        };
+        if self.shape(x)[axes.clone()].contains(&0) {
+            self.refuse("reduce_max", "of no numbers none is the largest", &[x]);
+        }
+        self.push(Op::ReduceMax { x, axes }, shape)
+    }
+
+    /// The shape of `x` with size 1 along `axes`; none if it has that already.
+    #[track_caller]
+    fn reduced(&self, op: &str, x: Var, axes: &Range<usize>) -> Option<Shape> {
         let mut shape = self.shape(x).to_vec();
         if axes.start > axes.end || axes.end > shape.len() {
-            self.refuse("sum", &format!("there are no axes {axes:?}"), &[x]);
+            self.refuse(op, &format!("there are no axes {axes:?}"), &[x]);
         }
         if shape[axes.clone()].iter().all(|&n| n == 1) {
-            return x;
+            return None;
         }
         shape[axes.clone()].fill(1);
-        self.push(Op::Sum { x, axes }, shape.into())
+        Some(shape.into())
+    }
+
+    /// The elements of `x` at `places` along `axis`.
+    #[track_caller]
+    pub fn slice(&mut self, x: Var, axis: usize, places: Range<usize>) -> Var {
+        let mut shape = self.shape(x).to_vec();
+        let fits = axis < shape.len() && places.start <= places.end && places.end <= shape[axis];
+        if !fits {
+            let why = format!("there are no places {places:?} along axis {axis}");
+            self.refuse("slice", &why, &[x]);
+        }
+        if places.len() == shape[axis] {
+            return x;
+        }
+        shape[axis] = places.len();
+        if let Op::Constant(value) = self.node(x).op {
+            return self.constant(value, shape);
+        }
+        self.push(Op::Slice { x, axis, places }, shape.into())
+    }
+
+    /// Values of equal sizes along all axes but `axis`, one behind the other along that one.
+    ///
+    /// # Panics
+    /// If there are none, or their shapes do not fit.
+    #[track_caller]
+    pub fn concat(&mut self, parts: &[Var], axis: usize) -> Var {
+        let Some((&first, rest)) = parts.split_first() else {
+            self.refuse("concat", "there is nothing to join", parts)
+        };
+        let mut joined = first;
+        for &part in rest {
+            let (mut shape, other) = (self.shape(joined).to_vec(), self.shape(part).to_vec());
+            let rank = shape.len();
+            let fits = axis < rank
+                && rank == other.len()
+                && (0..rank).all(|i| i == axis || shape[i] == other[i]);
+            if !fits {
+                let why = format!("shapes differ beside axis {axis}");
+                self.refuse("concat", &why, parts);
+            }
+            shape[axis] += other[axis];
+            let op = Op::Concat {
+                a: joined,
+                b: part,
+                axis,
+            };
+            joined = self.push(op, shape.into());
+        }
+        joined
     }
 
     /// `y[j, i] = x[i, j]`.

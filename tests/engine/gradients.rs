@@ -17,7 +17,8 @@ const TOLERANCE: f64 = 2e-8;
 type Record = fn(&mut Tape) -> (Var, Vec<Var>);
 
 /// Every primitive with a gradient, and numbers from where its inputs come: away from poles, and from the
-/// kinks of `elu`, `max` and `min` by more than a finite difference, but on both sides of them.
+/// kinks of `elu`, `max` and `min` by more than a finite difference, but on both sides of them. (Of random numbers no two
+/// are so near that a finite difference changes which is the largest.)
 const CASES: &[(&str, Record, [f32; 2])] = &[
     ("input", |t| one(t, |_, x| x), [-2.0, 2.0]),
     ("state", state, [-2.0, 2.0]),
@@ -31,7 +32,44 @@ const CASES: &[(&str, Record, [f32; 2])] = &[
     ("sum", |t| one(t, |t, x| t.sum(x, 0..1)), [-2.0, 2.0]),
     ("sum", |t| one(t, |t, x| t.sum(x, 1..2)), [-2.0, 2.0]),
     ("sum", |t| one(t, |t, x| t.sum(x, 0..2)), [-2.0, 2.0]),
+    (
+        "reduce_max",
+        |t| one(t, |t, x| t.reduce_max(x, 0..1)),
+        [-2.0, 2.0],
+    ),
+    (
+        "reduce_max",
+        |t| one(t, |t, x| t.reduce_max(x, 1..2)),
+        [-2.0, 2.0],
+    ),
+    (
+        "reduce_max",
+        |t| one(t, |t, x| t.reduce_max(x, 0..2)),
+        [-2.0, 2.0],
+    ),
     ("transpose", |t| one(t, Tape::transpose), [-2.0, 2.0]),
+    ("slice", |t| one(t, |t, x| t.slice(x, 1, 2..5)), [-2.0, 2.0]),
+    ("slice", |t| one(t, |t, x| t.slice(x, 0, 1..2)), [-2.0, 2.0]),
+    (
+        "concat",
+        |t| two(t, |t, a, b| t.concat(&[a, b, a], 1)),
+        [-2.0, 2.0],
+    ),
+    (
+        "concat",
+        |t| two(t, |t, a, b| t.concat(&[b, a], 0)),
+        [-2.0, 2.0],
+    ),
+    ("pool_pick", pool_pick, [-2.0, 2.0]),
+    (
+        "pool_pick",
+        |t| {
+            let x = t.input("x", PICTURES);
+            (t.max_pool2d(x, KERNEL, WINDOW), vec![x])
+        },
+        [-2.0, 2.0],
+    ),
+    ("pool_spread", pool_spread, [-2.0, 2.0]),
     (
         "affine",
         |t| one(t, |t, x| t.affine(x, -1.7, 0.3)),
@@ -151,6 +189,28 @@ fn apart(t: &mut Tape, a: Var, b: Var, f: fn(&mut Tape, Var, Var) -> Var) -> Var
     let shift = t.affine(side, 0.1, -0.05);
     let a = t.add(a, shift);
     f(t, a, b)
+}
+
+/// Two pictures of 5 x 6 pixels with two channels under overlapping windows.
+const PICTURES: [usize; 4] = [2, 2, 5, 6];
+const KERNEL: [usize; 2] = [3, 2];
+const WINDOW: Window = Window {
+    stride: [2, 1],
+    padding: [1, 1],
+};
+
+/// The choice has no gradient, what is picked has.
+fn pool_pick(t: &mut Tape) -> (Var, Vec<Var>) {
+    let (by, x) = (t.input("by", PICTURES), t.input("x", PICTURES));
+    (t.pool_pick(by, x, KERNEL, WINDOW), vec![x])
+}
+
+fn pool_spread(t: &mut Tape) -> (Var, Vec<Var>) {
+    let by = t.input("by", PICTURES);
+    let picked = t.pool_pick(by, by, KERNEL, WINDOW);
+    let shape = t.shape(picked).clone();
+    let y = t.input("y", shape);
+    (t.pool_spread(by, y, KERNEL, WINDOW), vec![y])
 }
 
 fn product(t: &mut Tape, ta: bool, tb: bool) -> (Var, Vec<Var>) {
@@ -371,6 +431,24 @@ fn at_a_tie_the_gradient_goes_to_b() {
         assert_eq!(numbers(&t, g[0], &inputs), [0.0; 3]);
         assert_eq!(numbers(&t, g[1], &inputs), [1.0; 3]);
     }
+}
+
+/// Where several numbers are the largest, they share the gradient of a maximum; of a window the first one has it all.
+#[test]
+fn equal_numbers_share_or_the_first_has_it() {
+    let mut t = Tape::new();
+    let x = t.input("x", [1, 1, 2, 3]);
+    let y = t.reduce_max(x, 2..4);
+    let shared = t.grad_of_sum(y, &[x])[0];
+    let window = Window {
+        stride: [1; 2],
+        padding: [0; 2],
+    };
+    let y = t.max_pool2d(x, [2, 3], window);
+    let first = t.grad_of_sum(y, &[x])[0];
+    let at: [(&str, &[f64]); 1] = [("x", &[0.0, 3.0, 1.0, 3.0, -3.0, 2.0])];
+    assert_eq!(numbers(&t, shared, &at), [0.0, 0.5, 0.0, 0.5, 0.0, 0.0]);
+    assert_eq!(numbers(&t, first, &at), [0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
 }
 
 /// `elu` has slope 1 on both sides of 0 and at 0; its second derivative jumps there from 1 to 0, and is 0 at 0.

@@ -103,6 +103,15 @@ fn everything_the_primitives_compile() {
             let tanh = t.tanh(wide);
             t.output(&format!("{axes:?}"), tanh);
         }
+        for axes in [0..1, 1..2, 0..2] {
+            let largest = t.reduce_max(a, axes.clone());
+            let bent = t.tanh(largest);
+            t.output(&format!("largest {axes:?}"), bent);
+        }
+        let part = t.slice(a, 1, 2..5);
+        let joined = t.concat(&[a, part], 1);
+        let joined = t.tanh(joined);
+        t.output("joined", joined);
         for m in [2, 17] {
             let [a, y, x] = ["p", "y", "x"].map(|name| t.input(&format!("{name}{m}"), [n, m]));
             let epsilon = t.constant(1.0, [1]);
@@ -136,6 +145,13 @@ fn everything_the_primitives_compile() {
             let back = t.conv2d_input_grad(y, w, window, [9, 12]);
             let dw = t.conv2d_weight_grad(back, y, window, [kernel, kernel]);
             t.output("dw", dw);
+            if padding[1] < kernel {
+                let padding = [0, padding[1]];
+                let pooled = t.max_pool2d(x, [kernel; 2], Window { stride, padding });
+                let dx = t.grad_of_sum(pooled, &[x])[0];
+                t.output("pooled", pooled);
+                t.output("dx", dx);
+            }
             validate_tape(&t, &mut seen);
         }
     }

@@ -1,6 +1,7 @@
 //! Every primitive a second time, in `f64`, straight from its formula: an oracle that shares no code with
 //! the library. Where the library uses one identity, the oracle uses another.
 
+use coulomb_gan::tape::Window;
 use coulomb_gan::tape::convolution::Convolution;
 
 /// `scale · x + shift`.
@@ -94,6 +95,68 @@ pub fn sum(x: &[f64], shape: &[usize], axes: std::ops::Range<usize>) -> Vec<f64>
         }
     }
     sums
+}
+
+/// The largest number over `axes` by sorting; what is not a number is left out.
+pub fn reduce_max(x: &[f64], shape: &[usize], axes: std::ops::Range<usize>) -> Vec<f64> {
+    let outer = indices(&shape[..axes.start]);
+    let (middle, inner) = (indices(&shape[axes.clone()]), indices(&shape[axes.end..]));
+    let mut largest = vec![];
+    for o in &outer {
+        for i in &inner {
+            let all = (middle.iter()).map(|m| at(x, shape, &[&o[..], m, i].concat()));
+            let mut numbers: Vec<f64> = all.filter(|x| !x.is_nan()).collect();
+            numbers.sort_by(f64::total_cmp);
+            largest.push(numbers.last().copied().unwrap_or(f64::NEG_INFINITY));
+        }
+    }
+    largest
+}
+
+/// The elements whose index along `axis` lies in `places`.
+pub fn slice(x: &[f64], shape: &[usize], axis: usize, places: std::ops::Range<usize>) -> Vec<f64> {
+    let all = indices(shape);
+    let kept = all.iter().zip(x).filter(|(i, _)| places.contains(&i[axis]));
+    kept.map(|(_, x)| *x).collect()
+}
+
+/// Each element of the result, looked up in the part that its index along `axis` falls into.
+pub fn concat(parts: &[(&[f64], Vec<usize>)], axis: usize) -> Vec<f64> {
+    let mut shape = parts[0].1.clone();
+    shape[axis] = parts.iter().map(|(_, shape)| shape[axis]).sum();
+    let look_up = |mut index: Vec<usize>| {
+        for (x, shape) in parts {
+            match index[axis].checked_sub(shape[axis]) {
+                Some(rest) => index[axis] = rest,
+                None => return at(x, shape, &index),
+            }
+        }
+        unreachable!("every index falls into a part")
+    };
+    indices(&shape).into_iter().map(look_up).collect()
+}
+
+/// The places in `by`, `[N, C, H, W]`, that windows choose, in order: of the padded picture, whose padding is `−∞`.
+pub fn pooled_places(by: &[f64], x: [usize; 4], kernel: [usize; 2], window: Window) -> Vec<usize> {
+    let Window { stride, padding } = window;
+    let [height, width] = [0, 1].map(|axis| x[2 + axis] + 2 * padding[axis]);
+    let mut places = vec![];
+    for plane in 0..x[0] * x[1] {
+        for i in (0..=height - kernel[0]).step_by(stride[0]) {
+            for j in (0..=width - kernel[1]).step_by(stride[1]) {
+                let taps = (0..kernel[0] * kernel[1]).filter_map(|tap| {
+                    let h = (i + tap / kernel[1]).checked_sub(padding[0])?;
+                    let w = (j + tap % kernel[1]).checked_sub(padding[1])?;
+                    (h < x[2] && w < x[3]).then_some((plane * x[2] + h) * x[3] + w)
+                });
+                // The last of equals in reverse order is the first.
+                let taps: Vec<usize> = taps.collect();
+                let largest = taps.iter().rev().max_by(|a, b| by[**a].total_cmp(&by[**b]));
+                places.push(*largest.expect("a window holds a pixel"));
+            }
+        }
+    }
+    places
 }
 
 /// `y[j, i] = x[i, j]`.

@@ -152,7 +152,7 @@ fn pointwise_work_runs_with_its_convolution() {
     let convolutions = plan
         .steps
         .iter()
-        .filter(|step| matches!(step.kernel, Some(Kernel::Convolution { .. })));
+        .filter(|step| matches!(step.kernel, Some(Kernel::Contract(_))));
     let alone = convolutions.clone().filter(|step| step.pointwise.is_none());
     assert_eq!(
         (convolutions.count(), alone.count()),

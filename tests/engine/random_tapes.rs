@@ -6,7 +6,7 @@ use coulomb_gan::exec::{Backend, Precision, Program, Store};
 use coulomb_gan::numbers::Shape;
 use coulomb_gan::tape::op::Charges;
 use coulomb_gan::tape::plan::Plan;
-use coulomb_gan::tape::{Tape, Var};
+use coulomb_gan::tape::{Tape, Var, Window};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
@@ -86,7 +86,7 @@ impl Cook {
         let (rows, cols) = (self.rows, self.cols);
         let [a, b, c] = [a, b, c].map(|which| self.pick(which));
         let t = &mut self.tape;
-        let v = match what % 22 {
+        let v = match what % 25 {
             0 => t.tanh(a),
             1 => t.elu(a),
             2 => t.affine(a, -0.5, 0.25),
@@ -117,7 +117,7 @@ impl Cook {
             12..=16 => {
                 let (a, b) = (self.full(a), self.full(b));
                 let t = &mut self.tape;
-                match what % 22 {
+                match what % 25 {
                     12 => {
                         let sum = t.add(a, b);
                         t.scale(sum, 0.5)
@@ -168,6 +168,29 @@ impl Cook {
                 let outer = self.tape.sum(inner, 1..2);
                 self.tape.reshape(outer, [rows, cols])
             }
+            // The second derivative of a maximum is none near a tie: finite differences are not asked here.
+            21 => t.reduce_max(a, 0..1),
+            22 => {
+                // Cut in two at a place, joined the other way round.
+                let a = self.full(a);
+                let t = &mut self.tape;
+                let at = rows / 2;
+                let (first, second) = (t.slice(a, 0, 0..at), t.slice(a, 0, at..rows));
+                let turned = t.concat(&[second, first], 0);
+                t.tanh(turned)
+            }
+            23 => {
+                // The largest of three neighbours in a row, in place of the middle one.
+                let a = self.full(a);
+                let t = &mut self.tape;
+                let picture = t.reshape(a, [1, 1, rows, cols]);
+                let window = Window {
+                    stride: [1, 1],
+                    padding: [0, 1],
+                };
+                let pooled = t.max_pool2d(picture, [1, 3], window);
+                t.reshape(pooled, [rows, cols])
+            }
             _ => {
                 let [a, y, x] = [a, b, c].map(|v| self.full(v));
                 let t = &mut self.tape;
@@ -191,7 +214,7 @@ impl Cook {
         } else {
             v
         };
-        let v = if matches!(what % 22, 9..=13 | 17..=20) {
+        let v = if matches!(what % 25, 9..=13 | 17..=20) {
             self.tape.tanh(v)
         } else {
             v

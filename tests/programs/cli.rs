@@ -379,6 +379,24 @@ fn explain_and_list_presets_print_and_exit() {
     }
 }
 
+/// What a GPU would be handed can be read, or where the program has no GPU part, it says so.
+#[test]
+fn explain_shows_the_kernels_of_a_gpu() {
+    let output = run("train", &["--explain", "--wgsl"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    if cfg!(feature = "gpu") {
+        let kernels = String::from_utf8(output.stdout).unwrap();
+        for word in ["// gemm: ", "launches", "@compute", "fn epilogue"] {
+            assert!(kernels.contains(word), "{word}");
+        }
+    } else {
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr.contains("--features gpu"), "{stderr}");
+    }
+    let alone = run("train", &["--wgsl"]);
+    assert_eq!(alone.status.code(), Some(2));
+}
+
 #[test]
 fn a_rival_trains_from_the_command_line() {
     let folder = tempfile::tempdir().unwrap();
@@ -457,7 +475,14 @@ fn figures_show_every_objective_side_by_side() {
         "--out",
         text(&out),
     ];
-    assert!(refusal("figures", &other, 2).contains("was begun with seed 1, not 2"));
+    let refused = refusal("figures", &other, 2);
+    assert!(
+        refused.contains("was begun with seed 1, not 2"),
+        "{refused}"
+    );
+    // Only `train` can go on with that one.
+    let advice = ["train --resume", "train -- --resume"];
+    assert!(advice.iter().any(|a| refused.contains(a)), "{refused}");
     assert!(refusal("figures", &["cifar10"], 2).contains("there is mixture"));
 }
 

@@ -84,14 +84,14 @@ pub fn pointwise(name: &str, [rows, cols]: [usize; 2], f: fn(&mut Tape, Var) -> 
     .into_row()
 }
 
-/// A sum over some axes of a matrix.
-pub fn sum(name: &str, shape: [usize; 2], axes: std::ops::Range<usize>) -> Row {
+/// A function of a matrix whose rows meet, or move.
+pub fn of_matrix(name: &str, shape: [usize; 2], f: fn(&mut Tape, Var) -> Var) -> Row {
     Function {
         name: name.into(),
         record: Box::new(move |_| {
             let mut t = Tape::new();
             let x = t.input("x", shape);
-            let y = t.sum(x, axes.clone());
+            let y = f(&mut t, x);
             t.output("result", y);
             t
         }),

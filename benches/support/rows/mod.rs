@@ -13,7 +13,7 @@ use coulomb_gan::exec::{Backend, Program, Store};
 use coulomb_gan::numbers::{Error, Result, rng};
 use coulomb_gan::tape::explain::Cost;
 use coulomb_gan::tape::plan::Plan;
-use coulomb_gan::tape::{Op, Tape, Var};
+use coulomb_gan::tape::{Op, Tape, Var, Window};
 
 use super::steps;
 
@@ -96,8 +96,26 @@ pub fn all() -> Vec<Row> {
             let sum = t.add(x, bias);
             t.elu(sum)
         }),
-        kernels::sum("sum over rows of 256x128", [256, 128], 0..1),
-        kernels::sum("sum of 1 Mi", [1024, 1024], 0..2),
+        kernels::of_matrix("sum over rows of 256x128", [256, 128], |t, x| {
+            t.sum(x, 0..1)
+        }),
+        kernels::of_matrix("sum of 1 Mi", [1024, 1024], |t, x| t.sum(x, 0..2)),
+        kernels::of_matrix("largest of 1 Mi", [1024, 1024], |t, x| {
+            t.reduce_max(x, 0..2)
+        }),
+        kernels::of_matrix("transpose of 1 Mi", [1024, 1024], Tape::transpose),
+        kernels::of_matrix("halves of 1 Mi change places", [1024, 1024], |t, x| {
+            let [left, right] = [0..512, 512..1024].map(|places| t.slice(x, 1, places));
+            t.concat(&[right, left], 1)
+        }),
+        kernels::of_matrix("3x3 max pooling of 1 Mi", [1024, 1024], |t, x| {
+            let pictures = t.reshape(x, [16, 64, 32, 32]);
+            let window = Window {
+                stride: [2; 2],
+                padding: [1; 2],
+            };
+            t.max_pool2d(pictures, [3; 2], window)
+        }),
     ]);
     // The paper's layers for 32 x 32 and 64 x 64 pictures: colours first, then the inner ones. What is conv2d in a
     // discriminator is the gradient in a generator, and the other way round.

@@ -58,6 +58,9 @@ pub struct Args {
     /// Print the recorded step and its plan, then exit
     #[arg(long)]
     pub explain: bool,
+    /// With --explain, the compute kernels of a GPU instead, as they are compiled
+    #[arg(long, requires = "explain")]
+    pub wgsl: bool,
     /// Print the time per step of the plan, on random numbers instead of data, then exit
     #[arg(long)]
     pub profile: bool,

@@ -4,19 +4,17 @@ mod args;
 mod help;
 mod settings;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use args::{Args, Wanted};
 use clap::Parser;
-use coulomb_gan::cli::again;
 use coulomb_gan::cli::console::{note, print};
 use coulomb_gan::cli::machine;
 use coulomb_gan::cli::progress::Progress;
 use coulomb_gan::cli::signals::Signals;
-use coulomb_gan::cli::start;
-use coulomb_gan::exec::{Backend, Executor};
-use coulomb_gan::numbers::words::quoted;
+use coulomb_gan::cli::{again, start, training};
+use coulomb_gan::exec::{Backend, Executor, gpu};
 use coulomb_gan::numbers::{Error, Result};
 use coulomb_gan::train::claim::Claim;
 use coulomb_gan::train::model::Model;
@@ -60,7 +58,11 @@ fn run(args: &Args) -> Result<ExitCode> {
     }
     if args.explain {
         let parts = Model::new(&config).record(&config);
-        let listings: Vec<String> = parts.iter().map(|part| part.tape.explain()).collect();
+        let listings = parts.iter().map(|part| match args.wgsl {
+            true => gpu::explain(&part.tape, config.precision),
+            false => Ok(part.tape.explain()),
+        });
+        let listings: Vec<String> = listings.collect::<Result<_>>()?;
         print(&listings.join("\n\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -115,53 +117,27 @@ fn train(
             run
         }
     };
-    let folder = run.path();
-    progress.say(&format!(
-        "step {} of {}, into {}; Ctrl-C saves and stops",
-        trainer.step(),
-        config.steps,
-        folder.display()
-    ));
-    trainer.announce_size(&run, progress);
-    if !run.is_locked() {
-        progress.warn(&format!(
-            "{} is on a file system without locks; see to it that no other program trains there",
-            folder.display()
-        ));
-    }
-    let result = trainer.run(&run, progress);
-    progress.finish();
-    if let Err(e) = result {
-        let more = again_after(folder, &trainer);
-        return Err(Error::failure(format!("{e}{more}")));
-    }
-    if trainer.step() < config.steps {
+    let again = |more: &str| again::resume(run.path(), more);
+    let whole = (&run, &config);
+    let finished = training::complete(&mut trainer, whole, backend, progress, &again)?;
+    let Some(finished) = finished else {
         let (name, code) = signals.heard().unwrap_or(("the end", 1));
         note(&format!(
             "stopped at step {} ({name}); go on with: {}",
             trainer.step(),
-            again::resume(folder, "")
+            again("")
         ));
         return Ok(ExitCode::from(code));
-    }
-    let complete = |why: String| {
-        let again = again::resume(folder, "");
-        Error::failure(format!(
-            "the training is complete and saved, but {why}; to try that again: {again}"
-        ))
     };
-    let finished = start::guarded(|| trainer.finish(&run, backend))
-        .map_err(|e| complete(format!("what shows it could not be made: {e}")))?;
     let files = finished.files.iter().map(|file| file.display().to_string());
     let lines: Vec<String> = [finished.report].into_iter().chain(files).collect();
     let printed = print(&lines.join("\n"));
     if let Some(first) = finished.failed.first() {
         let count = finished.failed.len();
-        return Err(complete(format!(
-            "{count} of the files that show it could not be written: {first}"
-        )));
+        let why = format!("{count} of the files that show it could not be written: {first}");
+        return Err(training::unshown(&why, &again));
     }
-    printed.map_err(|e| complete(e.to_string()))?;
+    printed.map_err(|e| training::unshown(&e.to_string(), &again))?;
     let code = signals.heard().map(|(_, code)| code);
     Ok(code.map_or(ExitCode::SUCCESS, ExitCode::from))
 }
@@ -193,16 +169,6 @@ fn go_back(
         progress.warn("the run goes on with other data than it has had so far");
     }
     Ok(())
-}
-
-/// How to go on after an error, if there is anything to go on from.
-fn again_after(folder: &Path, trainer: &Trainer) -> String {
-    if !trainer.is_worth_going_on() {
-        return String::new();
-    }
-    let file = trainer.saved_elsewhere().map(quoted);
-    let flag = file.map_or(String::new(), |file| format!("--checkpoint {file}"));
-    format!("; go on with: {}", again::resume(folder, &flag))
 }
 
 /// What makes the run of `config`, which may be new, shorter.

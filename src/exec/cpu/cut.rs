@@ -6,11 +6,9 @@
 
 use std::ops::Range;
 
-use super::convolution;
-use super::gemm::Gemm;
-use super::pairwise;
+use super::family::{Machine, family};
 use super::pointwise::BLOCK;
-use crate::tape::plan::{Kernel, Step};
+use crate::tape::plan::Step;
 
 /// A chunk is at least about this many floating-point operations, two or three microseconds: long enough that taking it
 /// costs nothing.
@@ -25,7 +23,18 @@ const LARGE: usize = 1 << 20;
 const PER_THREAD: usize = 4;
 
 /// What moving a number through the cache costs, in floating-point operations.
-const MOVED: usize = 16;
+pub(super) const MOVED: usize = 16;
+
+/// The elements of a result of one row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Elements {
+    /// Chunks are multiples of so many.
+    pub unit: usize,
+    /// How many there are.
+    pub count: usize,
+    /// About how many floating-point operations each takes.
+    pub cost: usize,
+}
 
 /// How a result `[outer, inner · unit]` is cut.
 #[derive(Debug, Clone, Copy)]
@@ -54,49 +63,28 @@ pub(super) struct Pieces {
 }
 
 impl Cut {
-    /// How `step` is cut for so many threads on a machine with `lanes` numbers per register.
-    pub fn new(step: &Step, lanes: usize, threads: usize) -> Self {
+    /// How `step` is cut.
+    pub fn new(step: &Step, machine: Machine) -> Self {
+        let program = step.pointwise.as_ref();
+        let instructions = program.map_or(0, |program| program.instructions.len());
         match &step.kernel {
-            Some(Kernel::Convolution { what, sizes, .. }) => convolution::cut(*what, sizes, lanes),
-            _ => Self::in_ranges(step, threads),
+            Some(kernel) => family(kernel).cut(machine, instructions),
+            // Most pointwise operations also move their numbers through the cache.
+            None => {
+                let elements = Elements {
+                    unit: BLOCK,
+                    count: program.map_or(0, |program| program.count),
+                    cost: MOVED,
+                };
+                Self::in_ranges(elements, instructions, machine)
+            }
         }
     }
 
-    /// One row, cut by what its elements cost.
-    fn in_ranges(step: &Step, threads: usize) -> Self {
-        let instructions = step.pointwise.as_ref().map_or(0, |p| p.instructions.len());
-        // Into multiples of how many elements, how many there are, and about how many operations each costs (most
-        // pointwise operations also move their numbers through the cache: 16).
-        let (unit, count, cost) = match &step.kernel {
-            None | Some(Kernel::Convolution { .. }) => {
-                (BLOCK, step.pointwise.as_ref().map_or(0, |p| p.count), 16)
-            }
-            Some(Kernel::Matmul { ta, tb, size, .. }) => {
-                let gemm = Gemm::new(*ta, *tb, *size);
-                let moved = MOVED * (1 + gemm.k / gemm.n.max(1));
-                (
-                    gemm.chunk_rows() * gemm.n,
-                    gemm.m * gemm.n,
-                    2 * gemm.k + moved,
-                )
-            }
-            // Sixteen columns are a register or two; row sums are whole by themselves.
-            Some(Kernel::Sum {
-                size: [o, r, 1], ..
-            }) => (1, *o, 2 * r),
-            Some(Kernel::Sum {
-                size: [o, r, i], ..
-            }) => (16, o * i, 2 * r),
-            Some(Kernel::Broadcast { to, .. }) => (BLOCK, to.iter().product(), 64),
-            Some(Kernel::Transpose { size, .. }) => (BLOCK, size[0] * size[1], 64),
-            Some(Kernel::Pairwise { what, size, .. }) => {
-                let [points, real, generated, m] = *size;
-                let width = pairwise::width(*what, m);
-                let pair = (3 * m + 8).div_ceil(width);
-                let unit = pairwise::points(*what, m, points, threads) * width;
-                (unit, points * width, (real + generated) * pair)
-            }
-        };
+    /// One row, cut by what its elements cost, pointwise instructions included.
+    pub fn in_ranges(elements: Elements, instructions: usize, machine: Machine) -> Self {
+        let Elements { unit, count, cost } = elements;
+        let threads = machine.threads;
         let (unit, cost) = (unit.max(1), cost.max(1) + MOVED * instructions);
         // A power of two is as many chunks for each thread of the usual crews.
         let work = count * cost;
@@ -176,7 +164,8 @@ mod tests {
             .iter()
             .flat_map(|s| [1, 3, 64, 1024].map(|n| (s, n)))
         {
-            let cut = Cut::new(step, 16, threads);
+            let machine = Machine { lanes: 16, threads };
+            let cut = Cut::new(step, machine);
             let mut seen = vec![0; cut.outer * cut.inner * cut.unit];
             for chunk in (0..cut.chunks()).map(|i| cut.chunk(i)) {
                 for outer in chunk.outer.clone() {

@@ -17,9 +17,10 @@
 //! taps that meet padding, 28 % at an 8 x 8 layer and 14 % at a 16 x 16 one, so they show up to 120 %.
 //!
 //! Reading order: `crew` (how threads share a run), `program` (from a plan to tasks), `tasks`, `cut` (how they
-//! are cut into chunks), `steps`, `lanes` (SIMD written once), `tile` (the innermost loop of products), then the kernels:
-//! `gemm`, `narrow`, `convolution`, `pointwise`, `pairwise`, `rearrange`. `slots` holds the memory that threads share,
-//! `workspace` what each has for itself.
+//! are cut into chunks), `family` (what a kernel is here), `lanes` (SIMD written once), `tile` (the innermost loop of
+//! products), then the kernels: `matmul` with `gemm` and `narrow`, `convolution`, `pointwise`, `pairwise`, `reduce`,
+//! `rearrange`, `pool`. `slots` holds the memory that threads share, `work` lends it to kernels, `workspace` is what each
+//! thread has for itself.
 //!
 //! The result is the same, bit for bit, for any number of threads: every element is computed by one
 //! thread, in an order that does not depend on how many there are.
@@ -27,17 +28,21 @@
 mod convolution;
 mod crew;
 mod cut;
+mod family;
 mod gemm;
 mod lanes;
+mod matmul;
 mod narrow;
 mod pairwise;
 mod pointwise;
+mod pool;
 mod program;
 mod rearrange;
+mod reduce;
 mod slots;
-mod steps;
 mod tasks;
 mod tile;
+mod work;
 mod workspace;
 
 pub use crew::Device;

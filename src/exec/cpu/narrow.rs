@@ -66,9 +66,9 @@ fn along_terms<L: Lanes>(a: &[f32], b: &[f32], out: &mut [f32]) {
     let mut sums = [L::splat(0.0); 16];
     for start in (0..k).step_by(L::N) {
         let end = k.min(start + L::N);
-        let b = L::load_partial(&b[start..end]);
+        let b = L::load_partial(&b[start..end], 0.0);
         for (sum, row) in sums[..L::N].iter_mut().zip(a.chunks_exact(k)) {
-            *sum = L::load_partial(&row[start..end]).mul_add(b, *sum);
+            *sum = L::load_partial(&row[start..end], 0.0).mul_add(b, *sum);
         }
     }
     L::sums(&sums[..L::N]).store_partial(out);
@@ -86,7 +86,7 @@ fn across_rows<'b, L: Lanes>(
     for (l, b) in b.enumerate() {
         let (a, b) = (&a[l * row..][..out.len()], L::splat(*b));
         for (sum, a) in sums.iter_mut().zip(a.chunks(L::N)) {
-            *sum = L::load_partial(a).mul_add(b, *sum);
+            *sum = L::load_partial(a, 0.0).mul_add(b, *sum);
         }
     }
     for (out, sum) in out.chunks_mut(L::N).zip(sums) {

@@ -4,10 +4,10 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use super::crew::{Board, Device};
-use super::cut::Cut;
+use super::family::Machine;
 use super::pointwise::Homes;
 use super::slots::Slots;
-use super::tasks::{Shared, Task, lanes_of, packing};
+use super::tasks::{Shared, Task, lanes_of};
 use super::workspace::Workspace;
 use crate::exec::buffer::Buffer;
 use crate::exec::{Store, bind_states};
@@ -23,7 +23,9 @@ pub struct Program {
     tasks: Vec<Task>,
     /// Of each step's pointwise program.
     homes: Vec<Option<Homes>>,
-    /// One buffer per slot of the plan (empty for states), then the packing buffer.
+    /// Numbers per register.
+    lanes: usize,
+    /// One buffer per slot of the plan (empty for states), then the one of what is prepared.
     buffers: Vec<Buffer>,
     /// `(slot, position in the store)` of each state.
     states: Vec<(SlotId, usize)>,
@@ -36,7 +38,10 @@ pub struct Program {
 impl Program {
     pub(in crate::exec) fn new(device: &Device, tape: &Tape, store: &Store) -> Result<Self> {
         let plan = Plan::new(tape);
-        let lanes = lanes_of(device.isa());
+        let machine = Machine {
+            lanes: lanes_of(device.isa()),
+            threads: device.threads(),
+        };
         let positions = bind_states(store, tape)?;
         let mut states = vec![];
         let mut buffers = vec![];
@@ -52,19 +57,16 @@ impl Program {
                 SlotKind::Scratch => Buffer::filled(slot.count, f32::NAN),
             });
         }
-        let (mut tasks, mut packed) = (vec![], 0);
-        for (i, step) in plan.steps.iter().enumerate() {
-            if let Some((task, count)) = packing(i, step, lanes) {
-                tasks.push(task);
-                packed = packed.max(count);
-            }
-            tasks.push(Task::Step(i, Cut::new(step, lanes, device.threads())));
-        }
-        buffers.push(Buffer::filled(packed, f32::NAN));
+        let steps = plan.steps.iter().enumerate();
+        let tasks: Vec<Task> = steps
+            .flat_map(|(i, step)| Task::of(i, step, machine))
+            .collect();
+        let prepared = tasks.iter().map(Task::prepared).max();
+        buffers.push(Buffer::filled(prepared.unwrap_or(0), f32::NAN));
         let programs = plan.steps.iter().map(|step| step.pointwise.as_ref());
         let homes: Vec<_> = programs.map(|program| program.map(Homes::new)).collect();
         let workspaces = (0..device.threads())
-            .map(|_| Mutex::new(Workspace::new(&plan.steps, &homes, lanes)))
+            .map(|_| Mutex::new(Workspace::new(&plan.steps, &homes, machine)))
             .collect();
         Ok(Self {
             device: device.clone(),
@@ -72,6 +74,7 @@ impl Program {
             board: Board::new(tasks.len(), device),
             tasks,
             homes,
+            lanes: machine.lanes,
             buffers,
             states,
             slots: Slots::default(),
@@ -116,7 +119,7 @@ impl Program {
             let clock = clock.into_inner().expect("as above");
             let mut seconds = vec![0.0; times.len()];
             for (task, window) in self.tasks.iter().zip(clock.windows(2)) {
-                seconds[task.step()] += (window[1] - window[0]).as_secs_f64();
+                seconds[task.step] += (window[1] - window[0]).as_secs_f64();
             }
             for (times, seconds) in times.iter_mut().zip(seconds) {
                 times.push(seconds);
@@ -137,10 +140,11 @@ impl Program {
         }
         let shared = Shared {
             isa: self.device.isa(),
+            lanes: self.lanes,
             steps: &self.plan.steps,
             homes: &self.homes,
             slots: &self.slots,
-            pack: self.plan.slots.len(),
+            prepared: self.plan.slots.len(),
         };
         let (tasks, workspaces) = (&self.tasks, &self.workspaces);
         // The thread that hands the run over is awake already; others may come late, and find all done.

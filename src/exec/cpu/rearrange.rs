@@ -1,154 +1,59 @@
-//! Sums over axes, general broadcasts, transposes: kernels that mostly move numbers.
+//! Kernels that only move numbers: gathers and concatenations, and a transpose for other kernels' packing.
 
-use super::lanes::{Kernel, Lanes};
+use super::cut::{Cut, Elements};
+use super::family::{Family, Machine};
+use super::lanes::Lanes;
+use super::pointwise::BLOCK;
+use super::work::Work;
+use super::workspace::Workspace;
+use crate::tape::plan::Facts;
+use crate::tape::plan::kernel::{Concat, Gather};
 
-/// Partial sums are closed after so many terms: the rounding error grows with the number of terms in a chain.
-const CHAIN: usize = 256;
+/// What moving a number costs where its place has to be found, in floating-point operations.
+const FOUND: usize = 64;
 
-/// Chains that a thread takes at a time where all of them share the chains of long rows.
-pub(super) const CHAINS: usize = 16;
-
-/// Chains of all rows of a sum, if its rows are contiguous and so few and long that threads had better share them;
-/// else 0.
-pub(super) fn shared_chains([outer, reduced, inner]: [usize; 3], lanes: usize) -> usize {
-    let chains = reduced.div_ceil(CHAIN * lanes);
-    match inner == 1 && outer < CHAINS && chains > CHAINS {
-        true => outer * chains,
-        false => 0,
+impl Family for Gather {
+    fn cut(&self, machine: Machine, instructions: usize) -> Cut {
+        let elements = Elements {
+            unit: BLOCK,
+            count: self.count,
+            cost: FOUND,
+        };
+        Cut::in_ranges(elements, instructions, machine)
     }
-}
 
-/// The sums of some chains of contiguous rows.
-pub(super) struct Chains<'a> {
-    /// `[outer, reduced, 1]`.
-    pub size: [usize; 3],
-    pub x: &'a [f32],
-    /// Which of [`shared_chains`].
-    pub range: std::ops::Range<usize>,
-    /// Room for exactly these.
-    pub out: &'a mut [f32],
-}
-
-impl Kernel for Chains<'_> {
-    type Output = ();
-    #[inline(always)]
-    fn run<L: Lanes>(self) {
-        let [_, reduced, _] = self.size;
-        let per_row = reduced.div_ceil(CHAIN * L::N);
-        for (chain, out) in self.range.zip(self.out) {
-            let row = &self.x[chain / per_row * reduced..][..reduced];
-            let first = chain % per_row * CHAIN * L::N;
-            *out = sum_chain::<L>(&row[first..reduced.min(first + CHAIN * L::N)]);
+    fn compute(&self, work: &mut Work<'_>, _: &mut Workspace) {
+        let (x, range) = (work.from.read(self.x), work.range());
+        for (i, out) in range.zip(work.row()) {
+            let axes = self.axes.iter();
+            let place = axes.fold(self.first, |place, axis| {
+                place + i / axis.divisor % axis.size * axis.stride
+            });
+            *out = x[place];
         }
     }
 }
 
-/// Elements of a sum `y[o, i] = Σ_r x[o, r, i]`.
-pub(super) struct Sum<'a> {
-    /// `[outer, reduced, inner]`.
-    pub size: [usize; 3],
-    pub x: &'a [f32],
-    /// The sums of all [`shared_chains`], if there are any.
-    pub chains: &'a [f32],
-    /// The elements to compute, counted through `[outer, inner]`.
-    pub range: std::ops::Range<usize>,
-    /// Room for exactly these.
-    pub out: &'a mut [f32],
-}
+impl Family for Concat {
+    fn cut(&self, machine: Machine, instructions: usize) -> Cut {
+        let elements = Elements {
+            unit: BLOCK,
+            count: self.count(),
+            cost: FOUND,
+        };
+        Cut::in_ranges(elements, instructions, machine)
+    }
 
-impl Kernel for Sum<'_> {
-    type Output = ();
-    #[inline(always)]
-    fn run<L: Lanes>(self) {
-        let [outer, reduced, inner] = self.size;
-        if !self.chains.is_empty() {
-            let rows = self.chains.chunks_exact(self.chains.len() / outer);
-            for (out, row) in self.out.iter_mut().zip(rows.skip(self.range.start)) {
-                *out = row.iter().fold(0.0, |total, chain| total + chain);
-            }
-            return;
-        }
-        let mut element = self.range.start;
-        let mut out = self.out;
-        while !out.is_empty() {
-            let (o, i) = (element / inner, element % inner);
-            let x = &self.x[o * reduced * inner..][..reduced * inner];
-            let width = if inner == 1 {
-                out[0] = sum_row::<L>(x);
-                1
-            } else {
-                let width = out.len().min(inner - i).min(L::N);
-                sum_columns::<L>(x, inner, i, &mut out[..width]);
-                width
+    fn compute(&self, work: &mut Work<'_>, _: &mut Workspace) {
+        let (a, b) = (work.from.read(self.a), work.from.read(self.b));
+        let ([first, second], range) = (self.lengths, work.range());
+        for (i, out) in range.zip(work.row()) {
+            let (row, place) = (i / (first + second), i % (first + second));
+            *out = match place < first {
+                true => a[row * first + place],
+                false => b[row * second + place - first],
             };
-            element += width;
-            out = &mut out[width..];
         }
-    }
-}
-
-/// The sum of a contiguous row, a register of partial sums at a time.
-#[inline(always)]
-fn sum_row<L: Lanes>(x: &[f32]) -> f32 {
-    let chains = x.chunks(CHAIN * L::N);
-    chains.fold(0.0, |total, chain| total + sum_chain::<L>(chain))
-}
-
-/// The sum of at most a chain's numbers for each lane.
-#[inline(always)]
-fn sum_chain<L: Lanes>(x: &[f32]) -> f32 {
-    let mut sums = L::splat(0.0);
-    for x in x.chunks(L::N) {
-        sums = sums.add(L::load_partial(x));
-    }
-    sums.sum()
-}
-
-/// The sums of neighbouring columns `first..first + out.len()` of rows of `stride`.
-#[inline(always)]
-fn sum_columns<L: Lanes>(x: &[f32], stride: usize, first: usize, out: &mut [f32]) {
-    let mut total = L::splat(0.0);
-    for chain in x.chunks(CHAIN * stride) {
-        let mut sums = L::splat(0.0);
-        for row in chain.chunks_exact(stride) {
-            let row = &row[first..][..out.len()];
-            sums = sums.add(L::load_partial(row));
-        }
-        total = total.add(sums);
-    }
-    total.store_partial(out);
-}
-
-/// Elements `range` of a general broadcast between shapes of one rank, see [`crate::tape::Op::Broadcast`].
-pub(super) fn broadcast(
-    x: &[f32],
-    from: &[usize],
-    to: &[usize],
-    range: std::ops::Range<usize>,
-    out: &mut [f32],
-) {
-    for (element, out) in range.zip(out) {
-        let (mut rest, mut stride, mut offset) = (element, 1, 0);
-        for (&small, &large) in from.iter().zip(to).rev() {
-            if small != 1 {
-                offset += rest % large * stride;
-            }
-            stride *= small;
-            rest /= large;
-        }
-        *out = x[offset];
-    }
-}
-
-/// Elements `range` of the transpose of `x`, which is `[rows, cols]`.
-pub(super) fn transpose(
-    x: &[f32],
-    [rows, cols]: [usize; 2],
-    range: std::ops::Range<usize>,
-    out: &mut [f32],
-) {
-    for (element, out) in range.zip(out) {
-        *out = x[element % rows * cols + element / rows];
     }
 }
 

@@ -114,7 +114,7 @@ impl Tile<'_> {
                     continue;
                 }
                 for (c, out) in c.iter_mut().zip(row[..self.columns].chunks(L::N)) {
-                    *c = L::load_partial(out);
+                    *c = L::load_partial(out, 0.0);
                 }
             }
         }

@@ -4,15 +4,41 @@ use super::epilogue::{self, Epilogue, Place};
 use super::launch::{Kernel, Launch, grid};
 use super::split::{self, MOST_ARRAYS};
 use super::tile::Engine;
-use super::values::{Format, StepValues, result};
+use super::values::{Format, StepValues};
 use crate::exec::Precision;
-use crate::tape::plan::{self, Plan, Pointwise, SlotId, Step};
+use crate::tape::plan::{self, Facts, Plan, Pointwise, SlotId, Step};
 
 pub(super) const GEMM: &str = include_str!("../../../kernels/gemm.wgsl");
 const POINTWISE: &str = include_str!("../../../kernels/pointwise.wgsl");
-const SUM_ROWS: &str = include_str!("../../../kernels/sum_rows.wgsl");
-const SUM_COLUMNS: &str = include_str!("../../../kernels/sum_columns.wgsl");
-const GATHER: &str = include_str!("../../../kernels/gather.wgsl");
+
+/// How a kernel of the plan is computed: the launches of its compute kernels. Each implements it beside them.
+pub(super) trait Shader: Facts {
+    /// Adds the launches, the last of which calls [`Lowering::finish`].
+    fn launch(&self, lowering: &mut Lowering<'_>);
+
+    /// Whether its operands may be stored in half precision.
+    fn reads_halves(&self) -> bool {
+        false
+    }
+
+    /// Whether its result must be single, as it adds up many numbers, may be large, and is small in number.
+    fn adds_up(&self) -> bool {
+        false
+    }
+}
+
+/// The implementation for `kernel`.
+pub(super) fn shader(kernel: &plan::Kernel) -> &dyn Shader {
+    match kernel {
+        plan::Kernel::Matmul(kernel) => kernel,
+        plan::Kernel::Contract(kernel) => kernel,
+        plan::Kernel::Reduce(kernel) => kernel,
+        plan::Kernel::Gather(kernel) => kernel,
+        plan::Kernel::Concat(kernel) => kernel,
+        plan::Kernel::Pool(kernel) => kernel,
+        plan::Kernel::Pairs(kernel) => kernel,
+    }
+}
 
 /// What becomes of a step.
 pub(super) struct Lowering<'a> {
@@ -95,7 +121,7 @@ impl<'a> Lowering<'a> {
         let values = self.step_values();
         let first = kernel.operands.len();
         let step = self.current();
-        let out = step.kernel.as_ref().map(result);
+        let out = step.kernel.as_ref().map(|kernel| kernel.facts().out());
         let epilogue = match (&step.pointwise, out) {
             (Some(program), out) if !split::is_needed(step) => {
                 epilogue::pointwise(program, out, values.keep_result, &values.formats, first)
@@ -118,33 +144,8 @@ impl<'a> Lowering<'a> {
 
     fn step(&mut self) {
         let step = self.current();
-        match &step.kernel {
-            None => {}
-            Some(plan::Kernel::Matmul {
-                a, b, ta, tb, size, ..
-            }) => self.matmul([*a, *b], [*ta, *tb], *size),
-            Some(plan::Kernel::Convolution {
-                what, a, b, sizes, ..
-            }) => self.convolution(*what, [*a, *b], sizes),
-            Some(plan::Kernel::Sum { x, size, .. }) => self.sum(*x, *size),
-            Some(plan::Kernel::Broadcast { x, from, to, .. }) => {
-                self.gather(*x, &moving_axes(from, to), to.iter().product())
-            }
-            Some(plan::Kernel::Transpose {
-                x,
-                size: [rows, cols],
-                ..
-            }) => {
-                let axes = [[1, *rows, *cols], [*rows, *cols, 1]];
-                self.gather(*x, &axes, rows * cols)
-            }
-            Some(plan::Kernel::Pairwise {
-                what,
-                d,
-                charges,
-                size,
-                ..
-            }) => self.pairwise(*what, *d, *charges, *size),
+        if let Some(kernel) = &step.kernel {
+            shader(kernel).launch(self);
         }
         match &step.pointwise {
             Some(program) if split::is_needed(step) => {
@@ -178,81 +179,6 @@ impl<'a> Lowering<'a> {
         }
         Place::HalfCopy(slot)
     }
-
-    /// `out[i] = x[Σ (i / divisor mod size) · stride]` over `[divisor, size, stride]` of each axis.
-    fn gather(&mut self, x: SlotId, axes: &[[usize; 3]], count: usize) {
-        if count == 0 {
-            return;
-        }
-        let source = source_text(axes);
-        let group = self.group();
-        self.finish(&Kernel {
-            name: "gather",
-            files: &[GATHER, &source],
-            formats: &[],
-            constants: &[],
-            overrides: &[("GROUP", group as f64)],
-            operands: &[Place::Slot(x)],
-            sizes: &[count as u32],
-            grid: grid(count.div_ceil(group)),
-        });
-    }
-
-    fn sum(&mut self, x: SlotId, [outer, reduced, inner]: [usize; 3]) {
-        let place = Place::Slot(x);
-        let segments = segments(outer * inner, reduced);
-        if segments == 1 {
-            self.sum_once(place, [outer, reduced, inner], 1);
-            return;
-        }
-        self.sum_once(place, [outer, reduced, inner], segments);
-        self.sum_once(Place::Between(0), [outer, segments, inner], 1);
-    }
-
-    /// Adds up `segments` equal parts of each sum; one part makes the step's result, several pass on theirs.
-    pub fn sum_once(&mut self, x: Place, [outer, reduced, inner]: [usize; 3], segments: usize) {
-        let count = outer * segments * inner;
-        if count == 0 {
-            return;
-        }
-        let segment = reduced.div_ceil(segments);
-        let format = match x {
-            Place::Slot(slot) => self.step_values().formats.read(slot),
-            Place::Between(_) | Place::HalfCopy(_) => Format::Single,
-        };
-        let rows = [outer, reduced, segments, segment].map(|n| n as u32);
-        let columns = [outer, reduced, inner, segments, segment].map(|n| n as u32);
-        let (reducing, group) = (self.reducing_group(), self.group());
-        let along_rows = inner == 1;
-        let kernel = Kernel {
-            name: if along_rows {
-                "sum_rows"
-            } else {
-                "sum_columns"
-            },
-            files: if along_rows {
-                &[SUM_ROWS]
-            } else {
-                &[SUM_COLUMNS]
-            },
-            formats: &[("Number", format)],
-            constants: &[],
-            overrides: &[("GROUP", if along_rows { reducing } else { group } as f64)],
-            operands: &[x],
-            sizes: if along_rows { &rows } else { &columns },
-            grid: grid(if along_rows {
-                count
-            } else {
-                count.div_ceil(group)
-            }),
-        };
-        if segments > 1 {
-            let between = self.between(0, count);
-            self.pass_on(&kernel, between);
-        } else {
-            self.finish(&kernel);
-        }
-    }
 }
 
 /// A launch for `step` of pointwise work on `count` elements, in workgroups of `group` threads.
@@ -268,65 +194,4 @@ pub(super) fn over_elements(step: usize, count: usize, group: usize, epilogue: E
         grid: grid(count.div_ceil(group)),
     };
     kernel.launch(step, epilogue)
-}
-
-/// Into how many segments `count` sums of `reduced` numbers are cut, so that there is work for many threads.
-fn segments(count: usize, reduced: usize) -> usize {
-    if reduced < 256 || count >= 16_384 {
-        return 1;
-    }
-    let wanted = 16_384_usize.div_ceil(count.max(1));
-    wanted.min(reduced.div_ceil(64)).clamp(1, 256)
-}
-
-/// The function that finds the operand's element for element `i` of a result, as WGSL.
-fn source_text(axes: &[[usize; 3]]) -> String {
-    let term =
-        |[divisor, size, stride]: &[usize; 3]| format!("i / {divisor}u % {size}u * {stride}u");
-    let terms: Vec<String> = axes.iter().map(term).collect();
-    let sum = if terms.is_empty() {
-        "0u".into()
-    } else {
-        terms.join(" + ")
-    };
-    format!("fn source(i: u32) -> u32 {{\n    return {sum};\n}}\n")
-}
-
-/// The axes along which a broadcast from `from` to `to` moves through its operand, as `[divisor, size, stride]` of an
-/// index into the result; neighbours that move together are one.
-fn moving_axes(from: &[usize], to: &[usize]) -> Vec<[usize; 3]> {
-    let mut axes: Vec<[usize; 3]> = vec![];
-    let (mut divisor, mut stride) = (1, 1);
-    for (&from, &to) in from.iter().zip(to).rev() {
-        if from != 1 {
-            match axes.last_mut() {
-                Some(axis) if axis[0] * axis[1] == divisor => axis[1] *= from,
-                _ => axes.push([divisor, from, stride]),
-            }
-        }
-        stride *= from;
-        divisor *= to;
-    }
-    axes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn axes_that_move_together_are_one() {
-        assert_eq!(moving_axes(&[2, 3, 1], &[2, 3, 5]), [[5, 6, 1]]);
-        let apart = [[5, 3, 1], [60, 2, 3]];
-        assert_eq!(moving_axes(&[2, 1, 3, 1], &[2, 4, 3, 5]), apart);
-        assert_eq!(moving_axes(&[1, 1], &[7, 8]), [[0; 3]; 0]);
-    }
-
-    #[test]
-    fn few_long_sums_are_cut() {
-        assert_eq!(segments(100_000, 1 << 20), 1);
-        assert_eq!(segments(1, 100), 1);
-        assert_eq!(segments(1, 1 << 20), 256);
-        assert_eq!(segments(64, 128 * 1024), 256);
-    }
 }

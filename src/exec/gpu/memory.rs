@@ -7,7 +7,7 @@ use wgpu::{Buffer, BufferBinding, BufferUsages};
 use super::device::Device;
 use super::epilogue::Place;
 use super::lower::Lowering;
-use super::values::{Format, StepValues, count, result};
+use super::values::{Format, StepValues, result};
 use crate::numbers::Result;
 use crate::tape::plan::{Plan, SlotId, SlotKind};
 
@@ -184,15 +184,11 @@ fn bytes_of_slots(plan: &Plan, values: &[StepValues]) -> Vec<usize> {
     };
     let mut bytes: Vec<usize> = (0..plan.slots.len()).map(outside).collect();
     for (step, values) in plan.steps.iter().zip(values) {
-        let kernel = step
-            .kernel
-            .as_ref()
-            .map(result)
-            .filter(|_| values.keep_result);
+        let kernel = result(step).filter(|_| values.keep_result);
         let stores = step.pointwise.iter().flat_map(|p| &p.stores);
         for slot in kernel.into_iter().chain(stores.map(|&(_, slot)| slot)) {
             let format = values.formats.written(slot);
-            bytes[slot] = bytes[slot].max(format.bytes() * count(step));
+            bytes[slot] = bytes[slot].max(format.bytes() * step.count());
         }
     }
     bytes

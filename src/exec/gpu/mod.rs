@@ -5,7 +5,7 @@
 //! on the device from run to run, and comes back when somebody looks at the [`super::Store`].
 //!
 //! Reading order: `kernels/gemm.wgsl`, then here `module` (how kernels are put together from files), `epilogue` (fused
-//! pointwise work as WGSL), `values` (what is stored, and how precisely), `lower`, `products`, `view`, `pairwise`, `split`,
+//! pointwise work as WGSL), `values` (what is stored, and how precisely), `lower`, `products`, `view`, `pairwise`, `reduce`, `rearrange`, `pool`, `split`,
 //! `tile` (from steps to launches), `launch`, `memory`, `program` (arrays and runs), `ring` (scalars come back without
 //! waiting), `resident` (state on the device), `device`, `pipelines`, `transfer`, `adapters`, `cores`, `counts`, `disk`, `clock`.
 //!
@@ -24,8 +24,11 @@ mod memory;
 mod module;
 mod pairwise;
 mod pipelines;
+mod pool;
 mod products;
 mod program;
+mod rearrange;
+mod reduce;
 mod resident;
 mod ring;
 mod split;
@@ -42,6 +45,7 @@ pub(super) use resident::Resident;
 pub use tile::Engine;
 
 use super::Precision;
+use crate::numbers::Result;
 use crate::tape::Tape;
 use crate::tape::plan::Plan;
 
@@ -52,4 +56,29 @@ pub fn sources(tape: &Tape, precision: Precision, engine: Engine) -> Vec<Source>
     let values = values::values(&plan, precision);
     let launches = lower::Lowering::new(&plan, &values, engine, precision).launches;
     launches.into_iter().map(|launch| launch.source).collect()
+}
+
+/// The compute kernels that a graphics processor without tensor cores is handed for `tape`: each once, as WGSL, headed by
+/// its name, how often a run launches it, and the values of its overrides.
+///
+/// # Errors
+/// Never with this feature.
+pub fn explain(tape: &Tape, precision: Precision) -> Result<String> {
+    let mut kernels: Vec<(Source, usize)> = vec![];
+    for source in sources(tape, precision, Engine::Hardware) {
+        match kernels.iter_mut().find(|(known, _)| *known == source) {
+            Some((_, launches)) => *launches += 1,
+            None => kernels.push((source, 1)),
+        }
+    }
+    let listed = kernels.iter().map(|(source, launches)| {
+        let overrides = source.overrides.iter();
+        let overrides: String = overrides
+            .map(|(name, value)| format!(", {name} = {value}"))
+            .collect();
+        let s = if *launches == 1 { "" } else { "es" };
+        let Source { name, text, .. } = source;
+        format!("// {name}: {launches} launch{s}{overrides}\n{text}")
+    });
+    Ok(listed.collect::<Vec<_>>().join("\n"))
 }

@@ -6,9 +6,10 @@
 
 use super::epilogue::Place;
 use super::launch::{AXIS, Kernel, grid};
-use super::lower::{GEMM, Lowering};
+use super::lower::{GEMM, Lowering, Shader};
 use super::tile::{Engine, cut};
-use crate::tape::plan::{Pairwise, SlotId};
+use crate::tape::plan::kernel::Pairs;
+use crate::tape::plan::{Facts, Pairwise};
 
 const FUNCTIONS: &str = include_str!("../../../kernels/functions.wgsl");
 const PAIRS: &str = include_str!("../../../kernels/pairs.wgsl");
@@ -26,35 +27,26 @@ const THREADS: usize = 1 << 16;
 /// The most squared distances that are kept at a time, all parts counted: 64 MiB.
 const KEPT: usize = 1 << 24;
 
-impl Lowering<'_> {
-    pub(super) fn pairwise(
-        &mut self,
-        what: Pairwise,
-        d: u32,
-        [epsilon, a, y, x]: [SlotId; 4],
-        [points, real, generated, m]: [usize; 4],
-    ) {
+impl Shader for Pairs {
+    fn launch(&self, lowering: &mut Lowering<'_>) {
+        let [points, real, generated, m] = self.size;
         if points == 0 {
             return;
         }
-        let slots = [epsilon, a, y, x].map(Place::Slot);
-        let (number, v) = match what {
-            Pairwise::Potential => (0, a),
-            Pairwise::Field => (1, a),
+        let slots = self.charges.map(Place::Slot);
+        let (number, v) = match self.what {
+            Pairwise::Potential => (0, self.charges[1]),
+            Pairwise::Field => (1, self.charges[1]),
             Pairwise::Curvature(v) => (2, v),
         };
-        if m > FEW && !matches!(what, Pairwise::Curvature(_)) {
-            self.many_dimensions(what, d, slots, [points, real, generated, m]);
+        if m > FEW && !matches!(self.what, Pairwise::Curvature(_)) {
+            lowering.many_dimensions(self.what, self.d, slots, self.size);
             return;
         }
-        let numbers = if what == Pairwise::Potential {
-            points
-        } else {
-            points * m
-        };
-        let group = self.group();
-        let lanes = self.lanes(numbers, real + generated);
-        self.finish(&Kernel {
+        let numbers = self.count();
+        let group = lowering.group();
+        let lanes = lowering.lanes(numbers, real + generated);
+        lowering.finish(&Kernel {
             name: "pairs",
             files: &[PAIRS, FUNCTIONS],
             formats: &[],
@@ -63,14 +55,16 @@ impl Lowering<'_> {
                 ("GROUP", group as f64),
                 ("LANES", lanes as f64),
                 ("WHAT", f64::from(number)),
-                ("D", f64::from(d)),
+                ("D", f64::from(self.d)),
             ],
             operands: &[slots[0], slots[1], slots[2], slots[3], Place::Slot(v)],
             sizes: &[points, real, generated, m].map(|n| n as u32),
             grid: grid((numbers * lanes).div_ceil(group)),
         });
     }
+}
 
+impl Lowering<'_> {
     /// Threads that share a number of the result, so that there are enough of them: a power of two.
     fn lanes(&self, numbers: usize, charges: usize) -> usize {
         let mut lanes = 1;

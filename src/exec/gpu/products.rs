@@ -2,12 +2,13 @@
 
 use super::epilogue::Place;
 use super::launch::{Kernel, grid};
-use super::lower::{GEMM, Lowering};
+use super::lower::{GEMM, Lowering, Shader};
 use super::tile::{Cut, Engine, cut};
 use super::values::{Format, SMALL};
 use super::view::Class;
 use crate::exec::Precision;
 use crate::tape::convolution::Convolution;
+use crate::tape::plan::kernel::{Contract, Matmul, Reduction};
 use crate::tape::plan::{Contraction, SlotId, SlotKind};
 
 const CONVOLUTION: &str = include_str!("../../../kernels/convolution.wgsl");
@@ -31,17 +32,13 @@ pub(super) struct Product<'a> {
     pub overrides: &'a [(&'static str, f64)],
 }
 
-impl Lowering<'_> {
-    pub(super) fn matmul(
-        &mut self,
-        operands: [SlotId; 2],
-        [ta, tb]: [bool; 2],
-        [m, k, n]: [usize; 3],
-    ) {
-        self.products(&[Product {
+impl Shader for Matmul {
+    fn launch(&self, lowering: &mut Lowering<'_>) {
+        let (Self { ta, tb, .. }, [m, k, n]) = (*self, self.size);
+        lowering.products(&[Product {
             name: "gemm",
             files: &[],
-            operands,
+            operands: [self.a, self.b],
             rows: m,
             columns: n,
             terms: k,
@@ -54,19 +51,38 @@ impl Lowering<'_> {
         }]);
     }
 
-    pub(super) fn convolution(&mut self, what: Contraction, [a, b]: [SlotId; 2], c: &Convolution) {
+    fn reads_halves(&self) -> bool {
+        true
+    }
+}
+
+impl Shader for Contract {
+    fn launch(&self, lowering: &mut Lowering<'_>) {
+        let (what, c, operands) = (self.what, &self.sizes, [self.b, self.a]);
         match what {
-            Contraction::Answer => self.classes(&[Class::of_answers(c)], what, [b, a], c),
+            Contraction::Answer => {
+                lowering.classes(&[Class::of_answers(c)], what, operands, c);
+            }
             Contraction::Picture => {
                 let [down, across] = c.window.stride;
                 let classes = (0..down * across).map(|i| [i / across, i % across]);
                 let classes: Vec<Class> = classes.map(|i| Class::of_pictures(c, i)).collect();
-                self.classes(&classes, what, [b, a], c)
+                lowering.classes(&classes, what, operands, c);
             }
-            Contraction::Filter => self.filter([b, a], c),
+            Contraction::Filter => lowering.filter(operands, c),
         }
     }
 
+    fn reads_halves(&self) -> bool {
+        true
+    }
+
+    fn adds_up(&self) -> bool {
+        self.what == Contraction::Filter
+    }
+}
+
+impl Lowering<'_> {
     /// Answers, or pictures: one product for each class of positions.
     fn classes(
         &mut self,
@@ -173,7 +189,7 @@ impl Lowering<'_> {
             self.product(product, cut, parts);
         }
         if parts > 1 {
-            self.sum_once(Place::Between(0), [1, parts, count], 1);
+            self.reduce(Reduction::Sum, Place::Between(0), [1, parts, count], 1);
         }
     }
 

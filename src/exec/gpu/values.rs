@@ -9,9 +9,10 @@
 
 use std::collections::HashMap;
 
+use super::lower::shader;
 use super::split;
 use crate::exec::Precision;
-use crate::tape::plan::{Contraction, Index, Kernel, Pairwise, Plan, SlotId, SlotKind, Step};
+use crate::tape::plan::{Index, Plan, SlotId, SlotKind, Step};
 
 /// Arrays up to this many numbers stay single: no vector with a number per unit or channel is longer.
 pub(super) const SMALL: usize = 4096;
@@ -90,89 +91,45 @@ struct Value {
     replaces: Option<usize>,
 }
 
-/// The slots that a kernel reads.
-pub(super) fn operands(kernel: &Kernel) -> Vec<SlotId> {
-    match kernel {
-        Kernel::Matmul { a, b, .. } | Kernel::Convolution { a, b, .. } => vec![*a, *b],
-        Kernel::Sum { x, .. } | Kernel::Broadcast { x, .. } | Kernel::Transpose { x, .. } => {
-            vec![*x]
-        }
-        Kernel::Pairwise { what, charges, .. } => match what {
-            Pairwise::Curvature(v) => [&charges[..], &[*v]].concat(),
-            _ => charges.to_vec(),
-        },
-    }
+/// The slot that the kernel of a step writes.
+pub(super) fn result(step: &Step) -> Option<SlotId> {
+    step.kernel.as_ref().map(|kernel| kernel.facts().out())
 }
 
-/// The slot that a kernel writes.
-pub(super) fn result(kernel: &Kernel) -> SlotId {
-    match kernel {
-        Kernel::Matmul { out, .. }
-        | Kernel::Convolution { out, .. }
-        | Kernel::Sum { out, .. }
-        | Kernel::Broadcast { out, .. }
-        | Kernel::Transpose { out, .. }
-        | Kernel::Pairwise { out, .. } => *out,
-    }
-}
-
-/// Elements of what a step computes.
-pub(super) fn count(step: &Step) -> usize {
-    match (&step.pointwise, &step.kernel) {
-        (Some(program), _) => program.count,
-        (None, None) => 0,
-        (None, Some(Kernel::Matmul { size, .. })) => size[0] * size[2],
-        (None, Some(Kernel::Convolution { what, sizes, .. })) => match what {
-            Contraction::Answer => sizes.y().iter().product(),
-            Contraction::Picture => sizes.x().iter().product(),
-            Contraction::Filter => sizes.w().iter().product(),
-        },
-        (None, Some(Kernel::Sum { size, .. })) => size[0] * size[2],
-        (None, Some(Kernel::Broadcast { to, .. })) => to.iter().product(),
-        (None, Some(Kernel::Transpose { size, .. })) => size[0] * size[1],
-        (None, Some(Kernel::Pairwise { what, size, .. })) => match what {
-            Pairwise::Potential => size[0],
-            _ => size[0] * size[3],
-        },
-    }
+/// The slots that the kernel of a step reads.
+fn operands(step: &Step) -> Vec<SlotId> {
+    let kernel = step.kernel.as_ref();
+    kernel.map_or(vec![], |kernel| kernel.facts().operands())
 }
 
 /// The slots that a step reads: operands of its kernel, and what its pointwise work loads from memory.
 fn reads(step: &Step) -> Vec<SlotId> {
-    let own = step.kernel.as_ref().map(result);
-    let kernel = step.kernel.iter().flat_map(operands);
+    let own = result(step);
     let loads = step.pointwise.iter().flat_map(|p| &p.loads);
     let loaded = loads
         .map(|load| load.slot)
         .filter(|&slot| Some(slot) != own);
-    kernel.chain(loaded).collect()
-}
-
-/// The slots that a step's pointwise work writes.
-fn stores(step: &Step) -> impl Iterator<Item = SlotId> + '_ {
-    let stores = step.pointwise.iter().flat_map(|p| &p.stores);
-    stores.map(|&(_, slot)| slot)
+    operands(step).into_iter().chain(loaded).collect()
 }
 
 /// Whether the result of the kernel of step `at` is read by anybody but the step's own pointwise work.
 fn keeps_result(plan: &Plan, at: usize) -> bool {
     let step = &plan.steps[at];
-    let Some(slot) = step.kernel.as_ref().map(result) else {
+    let Some(slot) = result(step) else {
         return false;
     };
     // Pointwise work that is cut into parts finds the result in memory.
     if step.pointwise.is_none() || split::is_needed(step) {
         return true;
     }
-    if stores(step).any(|stored| stored == slot) {
+    if step.stores().any(|stored| stored == slot) {
         return false;
     }
     for later in &plan.steps[at + 1..] {
         if reads(later).contains(&slot) {
             return true;
         }
-        let kernel = later.kernel.as_ref().map(result);
-        if kernel == Some(slot) || stores(later).any(|stored| stored == slot) {
+        if result(later) == Some(slot) || later.stores().any(|stored| stored == slot) {
             return false;
         }
     }
@@ -181,15 +138,14 @@ fn keeps_result(plan: &Plan, at: usize) -> bool {
 
 /// Whether a step may work with half precision on the values it touches.
 fn allows_half(plan: &Plan, step: &Step) -> bool {
-    let kernel = match &step.kernel {
-        None | Some(Kernel::Matmul { .. } | Kernel::Sum { .. }) => true,
-        Some(Kernel::Convolution { .. }) => true,
-        Some(Kernel::Broadcast { .. } | Kernel::Transpose { .. } | Kernel::Pairwise { .. }) => {
-            false
-        }
-    };
     let state = |slot: SlotId| matches!(plan.slots[slot].kind, SlotKind::State(_));
-    kernel && !stores(step).any(state) && !split::is_needed(step)
+    kernel_allows_half(step) && !step.stores().any(state) && !split::is_needed(step)
+}
+
+/// Whether the kernel of a step, if it has one, may read halves.
+fn kernel_allows_half(step: &Step) -> bool {
+    let kernel = step.kernel.as_ref();
+    kernel.is_none_or(|kernel| shader(kernel).reads_halves())
 }
 
 /// The values of every step of `plan`.
@@ -222,29 +178,20 @@ fn lifetimes(plan: &Plan, steps: &[StepValues]) -> Vec<Value> {
     let mut current: Vec<Option<usize>> = vec![None; plan.slots.len()];
     for (at, step) in plan.steps.iter().enumerate() {
         let allowed = allows_half(plan, step);
-        let kernel_operands: Vec<SlotId> = step.kernel.iter().flat_map(operands).collect();
+        let kernel_operands = operands(step);
         for slot in reads(step) {
             let Some(value) = current[slot] else { continue };
             values[value].readers.push((at, slot));
             // A step that updates the state may still multiply halves: only what its pointwise work reads is single.
-            let in_kernel = kernel_operands.contains(&slot);
-            let kernel_allows = !matches!(
-                step.kernel,
-                Some(Kernel::Broadcast { .. } | Kernel::Transpose { .. } | Kernel::Pairwise { .. })
-            );
-            values[value].single |= if in_kernel { !kernel_allows } else { !allowed };
+            values[value].single |= match kernel_operands.contains(&slot) {
+                true => !kernel_allows_half(step),
+                false => !allowed,
+            };
         }
-        // What adds up many numbers may be large, and is small in number.
-        let filter = Contraction::Filter;
-        let sums = match &step.kernel {
-            Some(Kernel::Convolution { what, .. }) => *what == filter,
-            Some(Kernel::Sum { .. }) => true,
-            _ => false,
-        };
-        let kept = step.kernel.as_ref().map(result);
-        let kept = kept.filter(|_| steps[at].keep_result);
+        let sums = (step.kernel.as_ref()).is_some_and(|kernel| shader(kernel).adds_up());
+        let kept = result(step).filter(|_| steps[at].keep_result);
         let before = current.clone();
-        for slot in kept.into_iter().chain(stores(step)) {
+        for slot in kept.into_iter().chain(step.stores()) {
             if plan.slots[slot].kind != SlotKind::Scratch {
                 continue;
             }
@@ -253,7 +200,7 @@ fn lifetimes(plan: &Plan, steps: &[StepValues]) -> Vec<Value> {
                 load.slot == slot && load.index == Index::IDENTITY && Some(slot) != kept
             });
             values.push(Value {
-                single: !allowed || sums || count(step) <= SMALL,
+                single: !allowed || sums || step.count() <= SMALL,
                 readers: vec![],
                 writer: Some((at, slot)),
                 replaces: in_place.count().checked_sub(1).and(before[slot]),
@@ -283,6 +230,7 @@ fn lifetimes(plan: &Plan, steps: &[StepValues]) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tape::plan::Kernel;
     use crate::tape::{Tape, Window};
 
     /// A convolution with ELU, its mean as a loss, a step down the gradient, and a potential of the pictures.
@@ -319,11 +267,11 @@ mod tests {
                 halves += usize::from(half);
                 assert!(!half || plan.slots[slot].kind == SlotKind::Scratch);
             }
-            for slot in stores(step).chain(step.kernel.as_ref().map(result)) {
+            for slot in step.stores().chain(result(step)) {
                 let half = values.formats.written(slot) == Format::Half;
                 let scratch = plan.slots[slot].kind == SlotKind::Scratch;
-                let sum = matches!(step.kernel, Some(Kernel::Sum { .. }));
-                assert!(!half || (scratch && !sum && count(step) > SMALL));
+                let sum = matches!(step.kernel, Some(Kernel::Reduce(_)));
+                assert!(!half || (scratch && !sum && step.count() > SMALL));
             }
         }
         assert!(halves >= 3, "{halves} halves read in {plan:?}");
@@ -344,12 +292,8 @@ mod tests {
                     assert_eq!(format, values.formats.read(slot), "slot {slot}");
                 }
             }
-            let kept = step
-                .kernel
-                .as_ref()
-                .map(result)
-                .filter(|_| values.keep_result);
-            for slot in kept.into_iter().chain(stores(step)) {
+            let kept = result(step).filter(|_| values.keep_result);
+            for slot in kept.into_iter().chain(step.stores()) {
                 stored.insert(slot, values.formats.written(slot));
             }
         }

@@ -3,12 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::fuse::{Group, Operand, operand, reads, root};
+use super::kernels::kernel;
 use super::memory::Memory;
-use super::{
-    Contraction, Index, Instruction, Kernel, Load, Pairwise, Plan, Pointwise, SlotId, SlotKind,
-    Step,
-};
-use crate::tape::op::Charges;
+use super::{Index, Instruction, Load, Plan, Pointwise, SlotId, SlotKind, Step};
 use crate::tape::{Op, Tape, Var};
 
 pub(super) fn lower(tape: &Tape, groups: &[Group]) -> Plan {
@@ -42,7 +39,7 @@ pub(super) fn lower(tape: &Tape, groups: &[Group]) -> Plan {
     for (time, group) in groups.iter().enumerate() {
         assign_slots(tape, group, time, &last_use, &mut memory);
         steps.push(Step {
-            kernel: group.kernel.map(|v| lower_kernel(tape, v, &memory)),
+            kernel: group.kernel.map(|v| kernel(tape, v, &memory)),
             pointwise: (!group.pointwise.is_empty())
                 .then(|| lower_pointwise(tape, group, time, &last_use, &memory)),
             ops: group
@@ -149,70 +146,6 @@ fn assign_slots(
             }
             None => memory.allocate(v, count),
         }
-    }
-}
-
-fn lower_kernel(tape: &Tape, v: Var, memory: &Memory) -> Kernel {
-    let slot = |x: Var| memory.slot(root(tape, x));
-    let shape = tape.shape(v);
-    let out = memory.slot(v);
-    let pairwise = |what, charges: &Charges| Kernel::Pairwise {
-        what,
-        d: charges.d,
-        charges: charges.operands().map(slot),
-        out,
-        size: {
-            let [n, m] = [0, 1].map(|axis| tape.shape(charges.a)[axis]);
-            [n, tape.shape(charges.y)[0], tape.shape(charges.x)[0], m]
-        },
-    };
-    let convolution = |what, a, b| Kernel::Convolution {
-        what,
-        a: slot(a),
-        b: slot(b),
-        out,
-        sizes: (tape.convolution(v)).expect("sizes that were checked while recording"),
-    };
-    match &tape.node(v).op {
-        &Op::Matmul { a, b, ta, tb } => Kernel::Matmul {
-            a: slot(a),
-            b: slot(b),
-            out,
-            ta,
-            tb,
-            size: [shape[0], tape.shape(a)[usize::from(!ta)], shape[1]],
-        },
-        &Op::Conv2d { x, w, .. } => convolution(Contraction::Answer, x, w),
-        &Op::Conv2dInputGrad { y, w, .. } => convolution(Contraction::Picture, y, w),
-        &Op::Conv2dWeightGrad { x, y, .. } => convolution(Contraction::Filter, x, y),
-        Op::Sum { x, axes } => {
-            let from = tape.shape(*x);
-            let product = |axes: &[usize]| axes.iter().product();
-            Kernel::Sum {
-                x: slot(*x),
-                out,
-                size: [
-                    product(&from[..axes.start]),
-                    product(&from[axes.clone()]),
-                    product(&from[axes.end..]),
-                ],
-            }
-        }
-        &Op::Broadcast(x) => Kernel::Broadcast {
-            x: slot(x),
-            out,
-            from: tape.shape(x).to_vec(),
-            to: shape.to_vec(),
-        },
-        &Op::Transpose(x) => Kernel::Transpose {
-            x: slot(x),
-            out,
-            size: [shape[1], shape[0]],
-        },
-        Op::Potential(charges) => pairwise(Pairwise::Potential, charges),
-        Op::Field(charges) => pairwise(Pairwise::Field, charges),
-        Op::Curvature { charges, v } => pairwise(Pairwise::Curvature(slot(*v)), charges),
-        op => unreachable!("{} is not a kernel", op.name()),
     }
 }
 

@@ -8,13 +8,17 @@
 //!
 //! A plan knows nothing about devices.
 
+mod facts;
 mod fuse;
+pub mod kernel;
+mod kernels;
 mod lower;
 mod memory;
 
-use super::convolution::Convolution;
 use super::op::{Map, Zip};
 use super::{Tape, Var};
+pub use facts::Facts;
+pub use kernel::{Contraction, Kernel, Pairwise};
 
 /// An index into [`Plan::slots`].
 pub type SlotId = usize;
@@ -57,109 +61,12 @@ pub enum SlotKind {
 /// One kernel, then pointwise work on each tile it has finished; or pointwise work alone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// A contraction or rearrangement, if there is one.
+    /// A contraction, reduction or rearrangement, if there is one.
     pub kernel: Option<Kernel>,
     /// Pointwise work; after a kernel it covers exactly the kernel's result.
     pub pointwise: Option<Pointwise>,
     /// The recorded operations that this step computes.
     pub ops: Vec<Var>,
-}
-
-/// Contractions and rearrangements. `out` is written completely.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Kernel {
-    /// `out[m, n] = a b`, see [`super::Op::Matmul`].
-    Matmul {
-        /// Left factor.
-        a: SlotId,
-        /// Right factor.
-        b: SlotId,
-        /// Result, `[m, n]`.
-        out: SlotId,
-        /// `a` is stored as `[k, m]`.
-        ta: bool,
-        /// `b` is stored as `[n, k]`.
-        tb: bool,
-        /// `[m, k, n]`.
-        size: [usize; 3],
-    },
-    /// Two of the three tensors of a trilinear form, contracted to the third; see [`super::convolution`].
-    Convolution {
-        /// Which one is `out`.
-        what: Contraction,
-        /// The first operand: `x`, or `y` for a picture.
-        a: SlotId,
-        /// The second operand: `w`, or `y` for a filter.
-        b: SlotId,
-        /// Result.
-        out: SlotId,
-        /// All sizes.
-        sizes: Convolution,
-    },
-    /// `out[o, i] = Σ_r x[o, r, i]`.
-    Sum {
-        /// Summed values.
-        x: SlotId,
-        /// Sums.
-        out: SlotId,
-        /// `[outer, reduced, inner]`.
-        size: [usize; 3],
-    },
-    /// `out[i] = x[i]` with index 0 along axes where `from` is 1.
-    Broadcast {
-        /// Values to repeat.
-        x: SlotId,
-        /// The repeated values.
-        out: SlotId,
-        /// The shape of `x`.
-        from: Vec<usize>,
-        /// The shape of `out`, of the same rank.
-        to: Vec<usize>,
-    },
-    /// `out[j, i] = x[i, j]`.
-    Transpose {
-        /// `[rows, cols]`.
-        x: SlotId,
-        /// `[cols, rows]`.
-        out: SlotId,
-        /// `[rows, cols]`.
-        size: [usize; 2],
-    },
-    /// A sum over pairs of evaluation point and charge.
-    Pairwise {
-        /// Which sum.
-        what: Pairwise,
-        /// The kernel's exponent `d`.
-        d: u32,
-        /// `[epsilon, a, y, x]`.
-        charges: [SlotId; 4],
-        /// `[N]` for the potential, else `[N, m]`.
-        out: SlotId,
-        /// `[N, N_y, N_x, m]`.
-        size: [usize; 4],
-    },
-}
-
-/// What a convolution kernel computes from the other two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Contraction {
-    /// The answers `y`, from `x` and `w`.
-    Answer,
-    /// The pictures `x`, from `y` and `w`.
-    Picture,
-    /// The filters `w`, from `x` and `y`.
-    Filter,
-}
-
-/// Which sum over pairs.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Pairwise {
-    /// `Φ̂(a_i)`.
-    Potential,
-    /// `Ê(a_i)`.
-    Field,
-    /// `∇²Φ̂(a_i) v_i` for the vectors in the slot.
-    Curvature(SlotId),
 }
 
 /// A straight-line program for one element, run for all elements: load registers, compute, store.
@@ -232,6 +139,21 @@ impl Index {
             repeat: to[last + 1..].iter().product(),
             period: to[first..=last].iter().product(),
         })
+    }
+}
+
+impl Step {
+    /// Elements of what the step computes.
+    pub fn count(&self) -> usize {
+        let kernel = self.kernel.as_ref().map(|kernel| kernel.facts().count());
+        let program = self.pointwise.as_ref().map(|program| program.count);
+        program.or(kernel).unwrap_or(0)
+    }
+
+    /// The slots that its pointwise work writes.
+    pub fn stores(&self) -> impl Iterator<Item = SlotId> + '_ {
+        let stores = self.pointwise.iter().flat_map(|program| &program.stores);
+        stores.map(|&(_, slot)| slot)
     }
 }
 

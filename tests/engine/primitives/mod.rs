@@ -9,6 +9,7 @@ mod accuracy;
 mod convolution;
 mod coulomb;
 mod pointwise;
+mod pooling;
 mod products;
 mod rearranging;
 
@@ -56,7 +57,12 @@ const CASES: &[Case] = &[
     ("reshape", rearranging::reshape),
     ("broadcast", rearranging::broadcast),
     ("sum", rearranging::sum),
+    ("reduce_max", rearranging::reduce_max),
     ("transpose", rearranging::transpose),
+    ("slice", rearranging::slice),
+    ("concat", rearranging::concat),
+    ("pool_pick", pooling::pick),
+    ("pool_spread", pooling::spread),
     ("affine", pointwise::affine),
     ("exp", pointwise::exp),
     ("ln", pointwise::ln),
@@ -294,6 +300,7 @@ fn sources_and_rearrangements() {
     let names = ["input", "state", "constant", "stop_gradient", "reshape"];
     check_on_random_sizes(&names, 16);
     check_on_random_sizes(&["broadcast", "sum", "transpose", "assign"], 16);
+    check_on_random_sizes(&["reduce_max", "slice", "concat"], 16);
 }
 
 #[test]
@@ -316,6 +323,11 @@ fn matrix_products() {
 fn random_convolutions() {
     let names = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad"];
     check_on_random_sizes(&names, 48);
+}
+
+#[test]
+fn poolings() {
+    check_on_random_sizes(&["pool_pick", "pool_spread"], 32);
 }
 
 #[test]
@@ -380,14 +392,19 @@ fn narrow_matrix_products() {
     }
 }
 
-/// A sum over many more numbers than a chain of partial sums has.
+/// Sums and maxima over many more numbers than a chain of partial results has.
 #[test]
-fn long_sums() {
+fn long_reductions() {
     for shape in [[100_003, 1], [1, 100_003], [20_011, 5]] {
         for axis in 0..2 {
             let draw = support::uniform(4, "x", shape[0] * shape[1], -1.0, 2.0);
-            let trial = rearranging::sum_trial(&shape, axis..axis + 1, draw);
-            trial.check().unwrap_or_else(|why| panic!("{why}"));
+            let below: Vec<f32> = draw.iter().map(|x| x - 3.0).collect();
+            for trial in [
+                rearranging::sum_trial(&shape, axis..axis + 1, draw),
+                rearranging::reduce_max_trial(&shape, axis..axis + 1, below),
+            ] {
+                trial.check().unwrap_or_else(|why| panic!("{why}"));
+            }
         }
     }
 }

@@ -122,6 +122,84 @@ pub fn sum_trial(shape: &[usize], axes: std::ops::Range<usize>, x: Vec<f32>) -> 
     Trial::exact(t, vec![("x", shape.into(), x)], expected).rounded(terms, magnitude)
 }
 
+/// Numbers below 0 (zeros that fill a register must not win), and now and then one that is none, or minus infinity.
+pub fn reduce_max(draw: &Draw) -> Vec<Trial> {
+    let shape = draw.four_axes().map(|n| n.max(1));
+    let runs = (0..4).flat_map(|start| (start + 1..=4).map(move |end| start..end));
+    let trial = |axes: std::ops::Range<usize>| {
+        let mut shape = shape;
+        if shape[axes.clone()].iter().all(|&n| n == 1) {
+            shape[axes.start] = 2;
+        }
+        let mut x = draw.numbers("x", shape.iter().product(), -9.0, -1.0);
+        let odd = [f32::NAN, f32::NEG_INFINITY];
+        let places = x.iter_mut().step_by(5).enumerate();
+        places.for_each(|(i, x)| *x = odd[i % 2]);
+        reduce_max_trial(&shape, axes, x)
+    };
+    runs.map(trial).collect()
+}
+
+pub fn reduce_max_trial(shape: &[usize], axes: std::ops::Range<usize>, x: Vec<f32>) -> Trial {
+    let mut t = Tape::new();
+    let v = t.input("x", shape);
+    let v = t.reduce_max(v, axes.clone());
+    t.output("y", v);
+    let expected = oracle::reduce_max(&support::wide(&x), shape, axes);
+    Trial::exact(t, vec![("x", shape.into(), x)], expected)
+}
+
+/// The first, the middle and the last places along each of four axes, and none of them.
+pub fn slice(draw: &Draw) -> Vec<Trial> {
+    let shape = draw.four_axes().map(|n| n + 2);
+    let x = draw.numbers("x", shape.iter().product(), -9.0, 9.0);
+    let trial = |axis: usize, places: std::ops::Range<usize>| {
+        let mut t = Tape::new();
+        let v = t.input("x", shape);
+        let v = t.slice(v, axis, places.clone());
+        t.output("y", v);
+        let expected = oracle::slice(&support::wide(&x), &shape, axis, places);
+        Trial::exact(t, vec![("x", shape.into(), x.clone())], expected)
+    };
+    let all = (0..4).flat_map(|axis| {
+        let n = shape[axis];
+        [0..1, 1..n, n - 1..n, n / 3..n / 2 + 1, 1..1].map(|places| (axis, places))
+    });
+    all.filter(|(axis, places)| places.len() < shape[*axis])
+        .map(|(axis, places)| trial(axis, places))
+        .collect()
+}
+
+/// Three values along each of four axes; one of them may be empty.
+pub fn concat(draw: &Draw) -> Vec<Trial> {
+    let shape = draw.four_axes();
+    let trial = |axis: usize| {
+        let shapes = [2, 0, 3].map(|more| {
+            let mut shape = shape;
+            shape[axis] += more;
+            shape
+        });
+        let names = ["a", "b", "c"];
+        let numbers: Vec<_> = std::iter::zip(names, shapes)
+            .map(|(name, shape)| {
+                let x = draw.numbers(name, shape.iter().product(), -9.0, 9.0);
+                (name, shape.into(), x)
+            })
+            .collect();
+        let mut t = Tape::new();
+        let parts = [0, 1, 2].map(|i| t.input(names[i], shapes[i]));
+        let v = t.concat(&parts, axis);
+        t.output("y", v);
+        let wide: Vec<Vec<f64>> = numbers.iter().map(|n| support::wide(&n.2)).collect();
+        let parts: Vec<(&[f64], Vec<usize>)> = std::iter::zip(&wide, shapes)
+            .map(|(x, shape)| (&x[..], shape.to_vec()))
+            .collect();
+        let expected = oracle::concat(&parts, axis);
+        Trial::exact(t, numbers, expected)
+    };
+    (0..4).map(trial).collect()
+}
+
 pub fn transpose(draw: &Draw) -> Vec<Trial> {
     let shape = draw.matrix();
     let x = draw.numbers("x", shape[0] * shape[1], -9.0, 9.0);

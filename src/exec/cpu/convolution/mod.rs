@@ -27,14 +27,18 @@ mod scatter;
 mod sums;
 mod window;
 
-use super::cut::Cut;
-use crate::exec::buffer::Buffer;
-use crate::tape::convolution::Convolution;
-use crate::tape::plan::Contraction;
+use std::ops::Range;
 
-pub(super) use product::{PackLeft, Product};
-pub(super) use scatter::Scatter;
-pub(super) use sums::Sums;
+use self::product::{PackLeft, Product};
+use self::scatter::Scatter;
+use self::sums::Sums;
+use super::cut::Cut;
+use super::family::{self, Family, Machine};
+use super::work::{Reading, Work};
+use super::workspace::Workspace;
+use crate::exec::buffer::Buffer;
+use crate::tape::plan::Contraction;
+use crate::tape::plan::kernel::Contract;
 
 /// Registers in a row of a tile.
 const WIDTH: usize = 2;
@@ -80,30 +84,72 @@ impl Need {
 }
 
 /// Whether products are spread over pictures rather than added up place by place, see `scatter`.
-pub(super) fn scatters(what: Contraction, c: &Convolution, lanes: usize) -> bool {
-    what == Contraction::Picture && scatter::suits(c, lanes)
+fn scatters(kernel: &Contract, lanes: usize) -> bool {
+    kernel.what == Contraction::Picture && scatter::suits(&kernel.sizes, lanes)
 }
 
-/// How the result of `what` is cut: pictures (filters) and channels of each.
-pub(super) fn cut(what: Contraction, c: &Convolution, lanes: usize) -> Cut {
-    match scatters(what, c, lanes) {
-        true => scatter::cut(c),
-        false => Product::new(what, c).cut(lanes),
+impl Family for Contract {
+    /// Pictures (filters), and channels of each.
+    fn cut(&self, machine: Machine, _: usize) -> Cut {
+        match scatters(self, machine.lanes) {
+            true => scatter::cut(&self.sizes),
+            false => Product::new(self.what, &self.sizes).cut(machine.lanes),
+        }
     }
-}
 
-/// What a contraction needs of each thread.
-pub(super) fn need(what: Contraction, c: &Convolution, lanes: usize) -> Need {
-    match scatters(what, c, lanes) {
-        true => scatter::need(c),
-        false => Product::new(what, c).need(lanes),
+    /// The left factor, packed once for all threads.
+    fn preparation(&self, machine: Machine) -> Vec<Range<usize>> {
+        if scatters(self, machine.lanes) {
+            return vec![];
+        }
+        let product = Product::new(self.what, &self.sizes);
+        let parts = 0..match product.packed(machine.lanes) {
+            0 => 0,
+            _ => product.packing_parts(machine.lanes),
+        };
+        let parts = parts.map(|part| product.packing_part(part, machine.lanes));
+        parts.collect()
     }
-}
 
-/// Numbers of the factor that is packed once for all threads.
-pub(super) fn packed(what: Contraction, c: &Convolution, lanes: usize) -> usize {
-    match scatters(what, c, lanes) {
-        true => 0,
-        false => Product::new(what, c).packed(lanes),
+    fn prepare(&self, part: usize, from: &Reading<'_>, out: &mut [f32]) {
+        from.isa.run(PackLeft {
+            product: Product::new(self.what, &self.sizes),
+            left: from.read(self.a),
+            part,
+            out,
+        });
+    }
+
+    fn need(&self, machine: Machine) -> family::Need {
+        let convolution = match scatters(self, machine.lanes) {
+            true => scatter::need(&self.sizes),
+            false => Product::new(self.what, &self.sizes).need(machine.lanes),
+        };
+        family::Need {
+            convolution,
+            ..family::Need::default()
+        }
+    }
+
+    fn compute(&self, work: &mut Work<'_>, workspace: &mut Workspace) {
+        let (from, scratch) = (work.from, &mut workspace.convolution);
+        if scatters(self, from.lanes) {
+            from.isa.run(Scatter {
+                c: self.sizes,
+                y: from.read(self.a),
+                w: from.read(self.b),
+                scratch,
+                work,
+            });
+        } else {
+            let product = Product::new(self.what, &self.sizes);
+            from.isa.run(Sums {
+                left: from.prepared(product.packed(from.lanes)),
+                product,
+                right: from.read(self.b),
+                scratch,
+                work,
+            });
+        }
     }
 }

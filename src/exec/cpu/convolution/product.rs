@@ -38,7 +38,7 @@ const SUMS: usize = 256 << 10;
 
 /// A contraction as a product.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::exec::cpu) struct Product {
+pub(super) struct Product {
     what: Contraction,
     pub(super) left: Factor,
     pub(super) right: Factor,
@@ -211,7 +211,7 @@ fn even(count: usize, most: usize) -> usize {
 }
 
 /// Packs a part of the left factor.
-pub(in crate::exec::cpu) struct PackLeft<'a> {
+pub(super) struct PackLeft<'a> {
     pub product: Product,
     /// All of it.
     pub left: &'a [f32],

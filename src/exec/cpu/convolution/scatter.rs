@@ -10,9 +10,10 @@
 //! the phases of a plane are laced into a picture.
 
 use super::{Need, Scratch};
-use crate::exec::cpu::cut::{Chunk, Cut};
+use crate::exec::cpu::cut::Cut;
 use crate::exec::cpu::gemm::{Gemm, Right, Rows};
 use crate::exec::cpu::lanes::{Kernel, Lanes};
+use crate::exec::cpu::work::Work;
 use crate::tape::convolution::Convolution;
 
 /// Pictures of more channels than this fill the lanes well enough.
@@ -86,26 +87,25 @@ impl Phases {
 }
 
 /// Computes the pictures of a chunk.
-pub(in crate::exec::cpu) struct Scatter<'a, F> {
+pub(super) struct Scatter<'a, 'w> {
     pub c: Convolution,
     /// All answers.
     pub y: &'a [f32],
     /// All filters.
     pub w: &'a [f32],
-    pub chunk: &'a Chunk,
     pub scratch: &'a mut Scratch,
-    /// The chunk's piece of a picture of the result.
-    pub piece: F,
+    /// The chunk.
+    pub work: &'a mut Work<'w>,
 }
 
-impl<'a, F: FnMut(usize) -> &'a mut [f32]> Kernel for Scatter<'a, F> {
+impl Kernel for Scatter<'_, '_> {
     type Output = ();
     #[inline(always)]
-    fn run<L: Lanes>(mut self) {
-        let c = self.c;
-        let (channels, taps) = (self.chunk.inner.clone(), c.kernel[0] * c.kernel[1]);
+    fn run<L: Lanes>(self) {
+        let (c, chunk) = (self.c, self.work.chunk);
+        let (channels, taps) = (chunk.inner.clone(), c.kernel[0] * c.kernel[1]);
         let gemm = Gemm::new(true, false, [c.filter(), c.filters, c.positions()]);
-        for picture in self.chunk.outer.clone() {
+        for picture in chunk.outer.clone() {
             let y = c.filters * c.positions();
             let Scratch { sums, planes, .. } = &mut *self.scratch;
             let sums = &mut sums[..channels.len() * products(&c)];
@@ -121,7 +121,7 @@ impl<'a, F: FnMut(usize) -> &'a mut [f32]> Kernel for Scatter<'a, F> {
             let planes = &mut planes[..channels.len() * Phases::new(&c).channel()];
             planes.fill(0.0);
             spread::<L>(&c, sums, planes);
-            lace(&c, planes, (self.piece)(picture));
+            lace(&c, planes, self.work.piece(picture));
         }
     }
 }

@@ -14,25 +14,24 @@ use std::ops::Range;
 use super::product::Product;
 use super::window::Window;
 use super::{Scratch, WIDTH};
-use crate::exec::cpu::cut::Chunk;
 use crate::exec::cpu::lanes::{Kernel, Lanes};
 use crate::exec::cpu::rearrange::transpose_rows;
 use crate::exec::cpu::tile::Tile;
+use crate::exec::cpu::work::Work;
 
 /// Computes a chunk of a contraction.
-pub(in crate::exec::cpu) struct Sums<'a, F> {
+pub(super) struct Sums<'a, 'w> {
     pub product: Product,
     /// All of the left factor, packed.
     pub left: &'a [f32],
     /// All of the right factor, as it is.
     pub right: &'a [f32],
-    pub chunk: &'a Chunk,
     pub scratch: &'a mut Scratch,
-    /// The chunk's piece of a picture, or filter, of the result.
-    pub piece: F,
+    /// The chunk.
+    pub work: &'a mut Work<'w>,
 }
 
-impl<'a, F: FnMut(usize) -> &'a mut [f32]> Kernel for Sums<'a, F> {
+impl Kernel for Sums<'_, '_> {
     type Output = ();
     #[inline(always)]
     fn run<L: Lanes>(mut self) {
@@ -50,12 +49,12 @@ impl<'a, F: FnMut(usize) -> &'a mut [f32]> Kernel for Sums<'a, F> {
     }
 }
 
-impl<'a, F: FnMut(usize) -> &'a mut [f32]> Sums<'a, F> {
+impl Sums<'_, '_> {
     /// The sums of some rows of places: place after place, and for each place row after row, its lanes.
     #[inline(always)]
     fn add_up<L: Lanes>(&mut self, places: Range<usize>) {
         let product = &self.product;
-        let [rows, lanes] = product.extent(self.chunk);
+        let [rows, lanes] = product.extent(self.work.chunk);
         let padded = lanes.len().next_multiple_of(L::N);
         let Scratch { right, sums, .. } = &mut *self.scratch;
         if product.left.depth == 0 {
@@ -90,10 +89,10 @@ impl<'a, F: FnMut(usize) -> &'a mut [f32]> Sums<'a, F> {
     /// Writes sums where each row is a picture.
     #[inline(always)]
     fn write_rows<L: Lanes>(&mut self, places: Range<usize>) {
-        let [rows, lanes] = self.product.extent(self.chunk);
+        let [rows, lanes] = self.product.extent(self.work.chunk);
         let padded = lanes.len().next_multiple_of(L::N);
         for (i, row) in rows.clone().enumerate() {
-            let out = &mut (self.piece)(row)[places.start..];
+            let out = &mut self.work.piece(row)[places.start..];
             let (sums, size) = (
                 &self.scratch.sums[i * padded..],
                 [places.len(), lanes.len()],
@@ -105,7 +104,7 @@ impl<'a, F: FnMut(usize) -> &'a mut [f32]> Sums<'a, F> {
     /// Writes sums where each lane is a filter. They are turned into planes first, as a register belongs to many pieces.
     #[inline(always)]
     fn write_lanes<L: Lanes>(&mut self, places: Range<usize>) {
-        let [rows, lanes] = self.product.extent(self.chunk);
+        let [rows, lanes] = self.product.extent(self.work.chunk);
         let padded = lanes.len().next_multiple_of(L::N);
         let Scratch { sums, planes, .. } = &mut *self.scratch;
         let filter = rows.len() * places.len();
@@ -115,7 +114,10 @@ impl<'a, F: FnMut(usize) -> &'a mut [f32]> Sums<'a, F> {
             transpose_rows::<L>(sums, rows.len() * padded, size, planes, filter);
         }
         for (lane, planes) in lanes.zip(planes.chunks_exact(filter)) {
-            let piece = (self.piece)(lane).chunks_exact_mut(self.product.places());
+            let piece = self
+                .work
+                .piece(lane)
+                .chunks_exact_mut(self.product.places());
             for (out, plane) in piece.zip(planes.chunks_exact(places.len())) {
                 out[places.clone()].copy_from_slice(plane);
             }

@@ -85,13 +85,13 @@ pub(super) trait Lanes: Copy {
         lanes[0]
     }
 
-    /// Up to `N` numbers of `x`, zeros behind them.
+    /// Up to `N` numbers of `x`, and `rest` behind them.
     #[inline(always)]
-    fn load_partial(x: &[f32]) -> Self {
+    fn load_partial(x: &[f32], rest: f32) -> Self {
         if x.len() >= Self::N {
             return Self::load(x);
         }
-        let mut lanes = [0.0; 16];
+        let mut lanes = [rest; 16];
         lanes[..x.len()].copy_from_slice(x);
         Self::load(&lanes)
     }

@@ -6,7 +6,7 @@
 //! for all points of the block, differences are formed directly (`‖a‖² + ‖b‖² − 2ab` would cancel where
 //! points are near), and no array of all pairs ever exists.
 
-use super::{Geometry, Sums, registers, width};
+use super::{Geometry, Sums, registers};
 use crate::exec::cpu::lanes::math::inverse_half_power;
 use crate::exec::cpu::lanes::{Kernel, Lanes};
 use crate::tape::plan::Pairwise;
@@ -38,7 +38,7 @@ impl Geometry {
 }
 
 /// Packs panels of charges.
-pub(in crate::exec::cpu) struct Pack<'a> {
+pub(super) struct Pack<'a> {
     pub geometry: Geometry,
     pub y: &'a [f32],
     pub x: &'a [f32],
@@ -80,19 +80,18 @@ impl Sums<'_> {
     /// Walks through the panels with blocks of points. With 16 registers, larger blocks would spill their sums. There is
     /// a loop for the usual `d`, in which powers are known products, and one for all others.
     #[inline(always)]
-    pub(super) fn by_panels<L: Lanes>(self) {
+    pub(super) fn by_panels<L: Lanes>(self, packed: &[f32]) {
         match (L::REGISTERS >= 32, self.d) {
-            (true, 3) => self.blocks::<L, POINTS, 3>(),
-            (true, _) => self.blocks::<L, POINTS, ANY>(),
-            (false, 3) => self.blocks::<L, 2, 3>(),
-            (false, _) => self.blocks::<L, 2, ANY>(),
+            (true, 3) => self.blocks::<L, POINTS, 3>(packed),
+            (true, _) => self.blocks::<L, POINTS, ANY>(packed),
+            (false, 3) => self.blocks::<L, 2, 3>(packed),
+            (false, _) => self.blocks::<L, 2, ANY>(packed),
         }
     }
 
     #[inline(always)]
-    fn blocks<L: Lanes, const P: usize, const D: u32>(self) {
-        let m = self.geometry.m;
-        let width = width(self.what, m);
+    fn blocks<L: Lanes, const P: usize, const D: u32>(self, packed: &[f32]) {
+        let (m, width) = (self.geometry.m, self.width);
         self.out.fill(0.0);
         let mut start = self.range.start;
         for out in self.out.chunks_mut(P * width) {
@@ -104,7 +103,7 @@ impl Sums<'_> {
                 epsilon_squared: self.epsilon * self.epsilon,
                 a: std::array::from_fn(|p| &self.a[row(p) * m..][..m]),
             };
-            let panels = self.packed.chunks_exact(self.geometry.panel(L::N));
+            let panels = packed.chunks_exact(self.geometry.panel(L::N));
             match self.what {
                 Pairwise::Potential => block.potential::<L>(panels, out),
                 Pairwise::Field => {

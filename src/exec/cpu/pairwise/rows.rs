@@ -53,7 +53,7 @@ impl Sums<'_> {
     /// of registers); with 16, half as many. Either way there are as many sums as a register has lanes.
     #[inline(always)]
     pub(super) fn by_rows<L: Lanes>(mut self) {
-        let (m, width) = (self.geometry.m, super::width(self.what, self.geometry.m));
+        let (m, width) = (self.geometry.m, self.width);
         let count = self.geometry.charges[0] + self.geometry.charges[1];
         let scratch = std::mem::take(&mut self.scratch);
         let (s, blocks) = scratch.split_at_mut(POINTS * count);
@@ -174,7 +174,7 @@ impl Sums<'_> {
             for (s, q) in [y, x].into_iter().zip(self.q()) {
                 let factor = L::splat(q * self.d as f32);
                 for s in s.chunks_mut(L::N) {
-                    let power = inverse_half_power(L::load_partial(s), self.d + 2);
+                    let power = inverse_half_power(L::load_partial(s, 0.0), self.d + 2);
                     factor.mul(power).store_partial(s);
                 }
             }

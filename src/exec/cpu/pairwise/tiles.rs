@@ -22,7 +22,7 @@ pub(super) fn pack<L: Lanes, const P: usize>(
         for (i, row) in rows.chunks_exact(m).enumerate() {
             let registers = panel[i * L::N..].chunks_mut(P * L::N);
             for (x, register) in row[block.clone()].chunks(L::N).zip(registers) {
-                L::load_partial(x).store(register);
+                L::load_partial(x, 0.0).store(register);
             }
         }
     }
@@ -125,7 +125,7 @@ pub(super) fn add_differences<L: Lanes, const P: usize, const J: usize>(
 fn rest<L: Lanes, const J: usize>(rows: [&[f32]; J], whole: usize) -> [L; J] {
     let mut rest = [L::splat(0.0); J];
     for (rest, row) in rest.iter_mut().zip(rows) {
-        *rest = L::load_partial(&row[whole..]);
+        *rest = L::load_partial(&row[whole..], 0.0);
     }
     rest
 }

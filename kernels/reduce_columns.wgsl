@@ -1,4 +1,5 @@
-// out[o, i] = sum over r of x[o, r, i]: one thread per sum, in the order of r; neighbouring threads read neighbours.
+// out[o, i] = sum over r of x[o, r, i]: one thread per sum, in the order of r; neighbouring threads read neighbours. With
+// `reduce_max.wgsl` the largest number instead of the sum.
 //
 // Long sums of few columns are cut into segments: out[o, segment, i]; another launch adds those up.
 //
@@ -13,6 +14,15 @@ override GROUP: u32 = 64u;
 
 @group(0) @binding(0) var<storage, read> x: array<Number>;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
+
+// What changes nothing, and how two numbers become one.
+fn start() -> f32 {
+    return 0.0;
+}
+
+fn join(total: f32, x: f32) -> f32 {
+    return total + x;
+}
 
 fn epilogue(i: u32, value: f32) {
     out[i] = value;
@@ -29,9 +39,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let outer = i / sizes.inner / sizes.segments;
     let first = segment * sizes.segment;
     let end = min(first + sizes.segment, sizes.reduced);
-    var sum = 0.0;
+    var total = start();
     for (var r = first; r < end; r++) {
-        sum += f32(x[(outer * sizes.reduced + r) * sizes.inner + column]);
+        total = join(total, f32(x[(outer * sizes.reduced + r) * sizes.inner + column]));
     }
-    epilogue(i, sum);
+    epilogue(i, total);
 }

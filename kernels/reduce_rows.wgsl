@@ -1,5 +1,5 @@
 // out[o] = sum over r of x[o, r]: one workgroup per row, in a fixed order: each thread adds every GROUP-th number, then
-// halves of the threads' sums are added to the other halves.
+// halves of the threads' sums are added to the other halves. With `reduce_max.wgsl` the largest number instead of the sum.
 //
 // A long row is cut into segments, one workgroup each: out[o, segment]; another launch adds those up.
 //
@@ -15,7 +15,16 @@ override GROUP: u32 = 64u;
 @group(0) @binding(0) var<storage, read> x: array<Number>;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 
-var<workgroup> sums: array<f32, GROUP>;
+var<workgroup> totals: array<f32, GROUP>;
+
+// What changes nothing, and how two numbers become one.
+fn start() -> f32 {
+    return 0.0;
+}
+
+fn join(total: f32, x: f32) -> f32 {
+    return total + x;
+}
 
 fn epilogue(i: u32, value: f32) {
     out[i] = value;
@@ -34,19 +43,19 @@ fn main(
     let row = i / sizes.segments * sizes.reduced;
     let first = i % sizes.segments * sizes.segment;
     let end = min(first + sizes.segment, sizes.reduced);
-    var sum = 0.0;
+    var total = start();
     for (var r = first + t; r < end; r += GROUP) {
-        sum += f32(x[row + r]);
+        total = join(total, f32(x[row + r]));
     }
-    sums[t] = sum;
+    totals[t] = total;
     workgroupBarrier();
     for (var half = GROUP / 2u; half > 0u; half /= 2u) {
         if t < half {
-            sums[t] += sums[t + half];
+            totals[t] = join(totals[t], totals[t + half]);
         }
         workgroupBarrier();
     }
     if t == 0u {
-        epilogue(i, sums[0]);
+        epilogue(i, totals[0]);
     }
 }
