@@ -151,7 +151,8 @@ pub fn pooled_places(by: &[f64], x: [usize; 4], kernel: [usize; 2], window: Wind
                 });
                 // The last of equals in reverse order is the first.
                 let taps: Vec<usize> = taps.collect();
-                let largest = taps.iter().rev().max_by(|a, b| by[**a].total_cmp(&by[**b]));
+                let order = |a: &&usize, b: &&usize| by[**a].partial_cmp(&by[**b]).unwrap();
+                let largest = taps.iter().rev().max_by(order);
                 places.push(*largest.expect("a window holds a pixel"));
             }
         }
