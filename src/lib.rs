@@ -35,9 +35,12 @@
 //!
 //! # Reading order
 //!
+//! New here? [`guide::from_scratch`] is Algorithm 1 in sixty lines, [`guide::architecture`] follows one number from a flag
+//! to a kernel, and [`guide::glossary`] translates.
+//!
 //! To see the method: [`coulomb`], then [`train::trainer`]. To see how automatic differentiation works:
 //! [`tape`], [`tape::op`], [`tape::grad`], then [`exec::reference`]. To see how it becomes fast:
-//! [`tape::plan`], then [`exec::cpu`] or [`exec::gpu`].
+//! [`tape::plan`], then [`exec::cpu`] or [`exec::gpu`]; [`guide::equal_bits`] says what a fast kernel must not do.
 //!
 //! # A gradient in eight lines
 //!
@@ -64,6 +67,7 @@ pub mod coulomb;
 pub mod data;
 pub mod exec;
 pub mod figures;
+pub mod guide;
 pub mod metrics;
 pub mod models;
 pub mod nn;

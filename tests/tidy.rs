@@ -196,15 +196,43 @@ fn the_library_knows_no_command_line() {
     }
 }
 
-#[test]
-fn the_readme_keeps_its_promises() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let text = fs::read_to_string(root.join("README.md")).expect("a README");
+/// Reads `page`, a path of the repository, after checking that its links lead somewhere.
+fn page(page: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
+    let folder = path.parent().expect("a folder of the repository");
+    let text = fs::read_to_string(&path).expect("a page");
     for link in text.split("](").skip(1) {
         let target = link.split(')').next().expect("the rest of a link");
-        let exists = target.starts_with("https://") || root.join(target).exists();
-        assert!(exists, "README.md links to {target}, which is not there");
+        let exists = target.starts_with("https://") || folder.join(target).exists();
+        assert!(exists, "{page} links to {target}, which is not there");
     }
+    text
+}
+
+/// Whether `target` is there: a path of the repository, or `path:item`, a file and what it defines.
+fn is_there(target: &str) -> bool {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let Some((file, item)) = target.split_once(':') else {
+        return root.join(target).exists();
+    };
+    let text = fs::read_to_string(root.join(file)).unwrap_or_default();
+    let mut code = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    code.any(|line| {
+        let words = ["fn", "struct", "enum", "trait", "type", "const"];
+        words.iter().any(|word| {
+            let rest = line.split_once(&format!("{word} {item}"));
+            rest.is_some_and(|(_, rest)| {
+                !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+            })
+        })
+    })
+}
+
+#[test]
+fn the_readme_keeps_its_promises() {
+    let text = page("README.md");
     assert!(
         text.contains("cargo test --release --locked"),
         "CI runs this command"
@@ -215,9 +243,7 @@ fn the_readme_keeps_its_promises() {
 /// it is not here.
 #[test]
 fn the_table_of_the_papers_equations_leads_somewhere() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_default();
-    let text = read("src/coulomb/theory.md");
+    let text = page("src/coulomb/theory.md");
     let rows: Vec<Vec<&str>> = text
         .lines()
         .filter(|line| line.starts_with('|'))
@@ -245,13 +271,45 @@ fn the_table_of_the_papers_equations_leads_somewhere() {
         let mut leads = row.iter().any(|cell| cell.starts_with("not here"));
         for target in row.iter().filter_map(|cell| cell.strip_prefix('`')) {
             let target = target.trim_end_matches('`');
-            let is_there = match target.split_once(':') {
-                Some((file, function)) => read(file).contains(&format!("fn {function}(")),
-                None => root.join(".github/pictures").join(target).is_file(),
+            let leads_on = match target.contains(':') {
+                true => is_there(target),
+                false => is_there(&format!(".github/pictures/{target}")),
             };
-            assert!(is_there, "{}: there is no {target}", row[0]);
+            assert!(leads_on, "{}: there is no {target}", row[0]);
             leads = true;
         }
         assert!(leads, "{} leads nowhere", row[0]);
+    }
+}
+
+/// What the guide and the rules for contributions name, in backquotes, is where they say.
+#[test]
+fn the_guide_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let index = fs::read_to_string(root.join("src/guide/mod.rs")).expect("the guide");
+    let folder = fs::read_dir(root.join("src/guide")).expect("the guide's folder");
+    let names = folder.map(|entry| entry.expect("an entry").file_name());
+    let names = names.map(|name| name.into_string().expect("a plain name"));
+    let mut pages = vec![String::from(".github/CONTRIBUTING.md")];
+    for name in names.filter(|name| name.ends_with(".md")) {
+        let included = index.contains(&format!("include_str!(\"{name}\")"));
+        assert!(included, "nobody can find src/guide/{name}");
+        pages.push(format!("src/guide/{name}"));
+    }
+    assert!(pages.len() > 4, "{pages:?}");
+    let folders = ["src/", "tests/", "kernels/", "benches/", ".ci/", ".github/"];
+    for name in pages {
+        // Fenced blocks are programs, which are tests themselves, and listings.
+        let prose: String = page(&name).split("```").step_by(2).collect();
+        let pieces: Vec<&str> = prose.split('`').collect();
+        assert!(pieces.len() % 2 == 1, "{name} lacks a backquote");
+        let quoted = pieces.iter().skip(1).step_by(2);
+        let targets = quoted.filter(|text| folders.iter().any(|folder| text.starts_with(folder)));
+        let mut count = 0;
+        for target in targets {
+            assert!(is_there(target), "{name}: there is no {target}");
+            count += 1;
+        }
+        assert!(count > 5, "{name} names {count} places");
     }
 }

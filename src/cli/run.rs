@@ -7,7 +7,7 @@ use clap::Args;
 use super::machine::Machine;
 use crate::numbers::{Error, Result, written};
 use crate::train::kept::{self, Which};
-use crate::train::trained::Trained;
+use crate::train::snapshot::Snapshot;
 use crate::train::{Config, RunDir};
 
 /// How often a checkpoint is looked for that goes while it is opened.
@@ -74,18 +74,18 @@ impl Run {
     ///
     /// # Errors
     /// As [`Run::find`], and if the checkpoint is damaged or `machine` makes no sense.
-    pub fn open(&self, machine: &Machine) -> Result<Trained> {
+    pub fn open(&self, machine: &Machine) -> Result<Snapshot> {
         let (mut config, mut checkpoint) = self.find()?;
         machine.apply(&mut config)?;
         let backend = machine.backend(&config)?;
         // A training that goes on meanwhile may have removed it, because there are newer ones.
         for _ in 0..TRIES {
-            match Trained::open(&config, backend.clone(), &checkpoint) {
+            match Snapshot::open(&config, backend.clone(), &checkpoint) {
                 Err(_) if !checkpoint.exists() => checkpoint = self.find()?.1,
                 other => return other,
             }
         }
-        Trained::open(&config, backend, &checkpoint)
+        Snapshot::open(&config, backend, &checkpoint)
     }
 }
 

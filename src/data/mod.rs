@@ -1,12 +1,13 @@
 //! Floor 5: the data sets a Coulomb GAN learns from.
 //!
-//! [`mixture`] is points in the plane, [`shapes`] pictures that are drawn. From disk come pictures: [`open()`]
+//! [`mixture`] is points in the plane, [`coloured_shapes`] pictures that are drawn. From disk come pictures: [`open()`]
 //! recognises what is at a path, decodes it once into a cache and maps that into memory; [`loader`] hands out the
 //! minibatches of any [`Dataset`].
 
 mod archive;
 mod cache;
 pub mod cifar;
+pub mod coloured_shapes;
 mod dataset;
 pub mod decode;
 mod folder;
@@ -20,7 +21,6 @@ pub mod open;
 pub mod pickle;
 pub mod pictures;
 mod recognise;
-pub mod shapes;
 mod whole;
 
 pub use cache::Skipped;

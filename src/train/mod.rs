@@ -3,8 +3,8 @@
 //! `config` says what a run is and `presets` names some, `method` its objective and `tasks` what is learnt: points,
 //! networks, judgement and figures. `model` builds the networks and tapes, `round` runs these, `sampler` draws samples. On
 //! disk, `run_dir` is a run's folder (`claim` until it begins), `checkpoint` its state, `kept` which of those there are,
-//! `log` its table of metrics; `saving` keeps them whatever happens. `watch` is who looks on, `trained` opens what has been
-//! trained, `profile` times a step.
+//! `log` its table of metrics; `saving` keeps them whatever happens. `watch` is who looks on, `snapshot` opens a
+//! checkpoint to draw from, `profile` times a step.
 
 pub mod checkpoint;
 pub mod claim;
@@ -19,8 +19,8 @@ mod round;
 pub mod run_dir;
 pub mod sampler;
 mod saving;
+pub mod snapshot;
 pub mod tasks;
-pub mod trained;
 pub mod trainer;
 pub mod watch;
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::metrics::ShapesReport;
+use crate::metrics::ColouredShapesReport;
 
 /// How well pictures match a data set; less is better, and only equal numbers of samples can be compared.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -17,7 +17,7 @@ pub struct PictureReport {
     pub frechet_pixels: f64,
     /// Which shapes there are, where the data set has shapes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub shapes: Option<ShapesReport>,
+    pub shapes: Option<ColouredShapesReport>,
 }
 
 impl fmt::Display for PictureReport {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::PictureTask;
-use crate::data::{self, Opened, Pictures, shapes};
+use crate::data::{self, Opened, Pictures, coloured_shapes};
 use crate::numbers::hash::Fnv1a;
 use crate::numbers::{Error, Result};
 use crate::train::watch::Hear;
@@ -26,7 +26,7 @@ const SAY_EVERY: Duration = Duration::from_secs(5);
 pub fn open(c: &mut PictureTask, preset: &str, seed: u64, hear: &mut dyn Hear) -> Result<Pictures> {
     check_named(c, preset)?;
     let (pictures, content) = match &c.data {
-        None => (shapes::pictures(seed, c.side, c.count), None),
+        None => (coloured_shapes::pictures(seed, c.side, c.count), None),
         Some(path) => {
             let opened = decode(path, c, hear)?;
             (opened.pictures, Some(opened.content))

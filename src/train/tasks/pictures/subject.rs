@@ -13,7 +13,7 @@ use super::{COLUMNS, JUDGED, PictureTask, SHEET};
 use crate::data::{Dataset, Loader, Pictures};
 use crate::exec::Backend;
 use crate::figures::{self, animation, grid};
-use crate::metrics::{Frechet, PictureJudge, ShapesReport};
+use crate::metrics::{ColouredShapesReport, Frechet, PictureJudge};
 use crate::numbers::{Result, Tensor, npy, rng};
 use crate::train::Config;
 use crate::train::sampler::Source;
@@ -109,7 +109,7 @@ impl PictureSubject {
             samples: samples.shape()[0],
             frechet_random: frechet.random,
             frechet_pixels: frechet.pixels,
-            shapes: self.shapes.then(|| ShapesReport::new(&seen, side)),
+            shapes: self.shapes.then(|| ColouredShapesReport::new(&seen, side)),
         })
     }
 }

@@ -5,11 +5,11 @@ use std::fmt;
 use serde::Serialize;
 
 use super::modes::{COVERED, largest, smallest};
-use crate::data::shapes::{self, MODES};
+use crate::data::coloured_shapes::{self, MODES};
 
-/// How a set of pictures is spread over the modes form times colour; see [`ShapesReport::new`].
+/// How a set of pictures is spread over the modes form times colour; see [`ColouredShapesReport::new`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ShapesReport {
+pub struct ColouredShapesReport {
     /// Number of pictures judged.
     pub samples: usize,
     /// Number of covered modes, 0 to 24: those with at least 20 % of their fair share (1/24 of all pictures).
@@ -24,7 +24,7 @@ pub struct ShapesReport {
     pub shares: [f64; MODES],
 }
 
-impl ShapesReport {
+impl ColouredShapesReport {
     /// Judges `pictures`, \[N, 3, side, side\] from −1 to 1. Pictures that are not recognised stay in every
     /// denominator. Without pictures every number is 0.
     ///
@@ -34,7 +34,7 @@ impl ShapesReport {
         let pictures = pictures.chunks_exact(3 * side * side);
         let samples = pictures.len();
         let mut counts = [0.0; MODES];
-        for found in pictures.filter_map(|picture| shapes::classify(picture, side)) {
+        for found in pictures.filter_map(|picture| coloured_shapes::classify(picture, side)) {
             counts[found.mode()] += 1.0;
         }
         let all = samples.max(1) as f64;
@@ -50,7 +50,7 @@ impl ShapesReport {
     }
 }
 
-impl fmt::Display for ShapesReport {
+impl fmt::Display for ColouredShapesReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "samples             {:>8}", self.samples)?;
         writeln!(f, "modes covered       {:>5}/{MODES}", self.modes_covered)?;
@@ -82,7 +82,8 @@ mod tests {
 
     #[test]
     fn the_data_itself_is_nearly_perfect() {
-        let report = ShapesReport::new(&numbers(&shapes::pictures(1, 32, 4800)), 32);
+        let report =
+            ColouredShapesReport::new(&numbers(&coloured_shapes::pictures(1, 32, 4800)), 32);
         assert_eq!((report.samples, report.modes_covered), (4800, 24));
         assert!(report.recognised > 0.995, "{report}");
         assert!(
@@ -93,13 +94,13 @@ mod tests {
 
     #[test]
     fn collapse_and_rubbish_show() {
-        let one = numbers(&shapes::pictures(1, 16, 1)).repeat(10);
-        let report = ShapesReport::new(&one, 16);
+        let one = numbers(&coloured_shapes::pictures(1, 16, 1)).repeat(10);
+        let report = ColouredShapesReport::new(&one, 16);
         assert_eq!((report.modes_covered, report.recognised), (1, 1.0));
         assert_eq!((report.share_min, report.share_max), (0.0, 24.0));
-        let grey = ShapesReport::new(&[0.0; 3 * 16 * 16 * 4], 16);
+        let grey = ColouredShapesReport::new(&[0.0; 3 * 16 * 16 * 4], 16);
         assert_eq!((grey.samples, grey.modes_covered), (4, 0));
-        assert_eq!(ShapesReport::new(&[], 16).samples, 0);
+        assert_eq!(ColouredShapesReport::new(&[], 16).samples, 0);
         let json = serde_json::to_string(&grey).unwrap();
         assert!(json.contains("\"modes_covered\":0"), "{json}");
     }

@@ -1,4 +1,4 @@
-//! A finished or interrupted run, opened for sampling.
+//! A checkpoint of a run, finished or not, opened to draw samples.
 
 use std::path::{Path, PathBuf};
 
@@ -8,8 +8,8 @@ use super::{Config, checkpoint};
 use crate::exec::{Backend, Store};
 use crate::numbers::Result;
 
-/// A state of a run.
-pub struct Trained {
+/// The state of a run at one step, and its generator.
+pub struct Snapshot {
     config: Config,
     backend: Backend,
     checkpoint: PathBuf,
@@ -18,7 +18,7 @@ pub struct Trained {
     sampler: Sampler,
 }
 
-impl Trained {
+impl Snapshot {
     /// Opens the state in the file `checkpoint` of the run that `config` describes, to compute on `backend`.
     ///
     /// # Errors
