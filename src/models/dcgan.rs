@@ -21,8 +21,9 @@
 //! ```
 //!
 //! Batch norm stands where DCGAN has it: everywhere but after `G`'s last and `D`'s first convolution. A layer
-//! before a norm has no bias (`bias=False`): the norm subtracts it again, so its gradient is mere rounding
-//! noise, which Adam would scale up to full steps.
+//! before one has no bias (`bias=False`): the norm subtracts it again, so its gradient is mere rounding
+//! noise, which Adam would scale up to full steps. Layer norm, `GroupNorm(1, c)`, takes the place of `D`'s batch norms, as
+//! WGAN-GP asks; it subtracts only what all channels have in common, so biases stay.
 //!
 //! How the weights start: uniform, zero biases, with variance `gain / fan` such that signals of unit variance
 //! stay so ([`Init::scaled`]). The fan of a transposed convolution of stride 2 is `in · 25 / 4`, because only
@@ -33,8 +34,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::nn::{
-    Activation, BatchNorm, Conv2d, ConvTranspose2d, Init, Layer, Linear, Mode, Network, Parameter,
-    Sequential, Statistics,
+    Activation, BatchNorm, Conv2d, ConvTranspose2d, Init, Layer, LayerNorm, Linear, Mode, Network,
+    Parameter, Sequential, Statistics,
 };
 use crate::tape::{Tape, Var, Window};
 
@@ -58,6 +59,8 @@ pub enum Norm {
     None,
     /// By batch, between layers.
     Batch,
+    /// In `D` by point, as WGAN-GP's critic; in `G` by batch.
+    Layer,
 }
 
 /// The function at the end of `G`.
@@ -81,7 +84,7 @@ pub struct Dcgan {
     pub width: usize,
     /// Latents, the inputs of `G`.
     pub z_dim: usize,
-    /// Whether activations of both networks are normalised.
+    /// Whether activations of both networks are normalised, and how.
     pub norm: Norm,
     /// The activation of `G`.
     pub activation_g: Activation,
@@ -96,7 +99,7 @@ pub struct Dcgan {
 impl Dcgan {
     /// `G`, from latents `[B, z_dim]` to pictures `[B, 3, side, side]` for sizes as the fields have them.
     pub fn generator(&self, name: &str) -> Generator {
-        let normed = self.norm == Norm::Batch;
+        let normed = self.norm != Norm::None;
         let norm = |name: String, channels| BatchNorm {
             name,
             channels,
@@ -144,14 +147,14 @@ impl Dcgan {
 
     /// `D`, from pictures `[B, 3, side, side]` to numbers `[B, 1]` for sizes as the fields have them.
     ///
-    /// Its norms always use their batch: `D` sees real and generated points as two batches and is never asked
+    /// Its batch norms always use their batch: `D` sees real and generated points as two batches and is never asked
     /// about a single one.
     pub fn discriminator(&self, name: &str) -> Discriminator {
         let mut layers = vec![];
         let (mut channels, mut outputs, mut side) = (3, (self.width / 8).max(8), self.side);
         while side > 4 {
             let first = side == self.side;
-            let normed = self.norm == Norm::Batch && !first;
+            let norm = if first { Norm::None } else { self.norm };
             let gain = if first { 1.0 } else { self.activation_d.gain() };
             layers.push(Layer::Conv2d(Conv2d {
                 name: numbered(name, &layers),
@@ -160,14 +163,19 @@ impl Dcgan {
                 kernel: [KERNEL; 2],
                 window: WINDOW,
                 weight: Init::scaled(gain, channels as f64 * TAPS),
-                bias: bias(!normed),
+                bias: bias(norm != Norm::Batch),
             }));
-            if normed {
-                layers.push(Layer::BatchNorm(BatchNorm {
+            match norm {
+                Norm::None => {}
+                Norm::Batch => layers.push(Layer::BatchNorm(BatchNorm {
                     name: numbered(name, &layers),
                     channels: outputs,
                     sampling: Statistics::Batch,
-                }));
+                })),
+                Norm::Layer => layers.push(Layer::LayerNorm(LayerNorm {
+                    name: numbered(name, &layers),
+                    channels: outputs,
+                })),
             }
             layers.push(Layer::Activation(self.activation_d));
             (channels, outputs, side) = (outputs, 2 * outputs, side / 2);

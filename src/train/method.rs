@@ -97,7 +97,8 @@ impl Method {
         }
         if self == Self::WganGp && has_meeting_rows(config) {
             return Err(Error::usage(
-                "--objective wgan-gp asks for the slope at each point by itself, which a batch norm mixes; use --norm none",
+                "--objective wgan-gp asks for the slope at each point by itself, which a batch norm mixes; use --norm layer or \
+                 --norm none",
             ));
         }
         Ok(())

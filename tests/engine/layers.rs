@@ -1,5 +1,5 @@
 //! Proves that layers and networks of convolutions are what they say: gradients against finite differences,
-//! batch norm's statistics against sums written out here, activations at their kinks, and DCGANs in which
+//! the norms' statistics against sums written out here, activations at their kinks, and DCGANs in which
 //! signals neither die nor explode.
 
 use crate::support;
@@ -8,8 +8,8 @@ use coulomb_gan::exec::{Backend, Precision, Store, reference};
 use coulomb_gan::models::Dcgan;
 use coulomb_gan::models::dcgan::{Norm, Output};
 use coulomb_gan::nn::{
-    self, Activation, BatchNorm, Conv2d, ConvTranspose2d, Init, Layer, Mode, Network, Sequential,
-    Statistics,
+    self, Activation, BatchNorm, Conv2d, ConvTranspose2d, Init, Layer, LayerNorm, Mode, Network,
+    Sequential, Statistics,
 };
 use coulomb_gan::numbers::Tensor;
 use coulomb_gan::tape::{Tape, Var, Window};
@@ -27,8 +27,8 @@ fn norm(name: &str, channels: usize, sampling: Statistics) -> BatchNorm {
     }
 }
 
-/// A convolution, batch norm, ELU, and a transposed convolution back to the pictures' size.
-fn there_and_back(sampling: Statistics) -> Sequential {
+/// A convolution, this norm of three channels, ELU, and a transposed convolution back to the pictures' size.
+fn there_and_back(norm: Layer) -> Sequential {
     let down = Conv2d {
         name: "0".into(),
         inputs: 2,
@@ -50,7 +50,7 @@ fn there_and_back(sampling: Statistics) -> Sequential {
     };
     let layers = vec![
         Layer::Conv2d(down),
-        Layer::BatchNorm(norm("1", 3, sampling)),
+        norm,
         Layer::Activation(Activation::Elu),
         Layer::ConvTranspose2d(up),
     ];
@@ -74,8 +74,20 @@ fn assert_gradient(what: &str, t: &Tape, loss: Var, wrt: &[Var]) {
 }
 
 #[test]
-fn gradients_of_a_convolutional_network_with_batch_norm() {
-    let network = there_and_back(Statistics::Running);
+fn gradients_of_a_convolutional_network_with_norms() {
+    let layer_norm = LayerNorm {
+        name: "1".into(),
+        channels: 3,
+    };
+    for norm in [
+        Layer::BatchNorm(norm("1", 3, Statistics::Running)),
+        Layer::LayerNorm(layer_norm),
+    ] {
+        check_gradients(&there_and_back(norm));
+    }
+}
+
+fn check_gradients(network: &Sequential) {
     let mut t = Tape::new();
     let x = t.input("x", [2, 2, 4, 3]);
     let y = network.record(&mut t, x, Mode::Train);
@@ -98,7 +110,7 @@ fn gradients_of_a_convolutional_network_with_batch_norm() {
 
 #[test]
 fn without_its_bias_a_layer_before_a_norm_computes_the_same() {
-    let mut network = there_and_back(Statistics::Batch);
+    let mut network = there_and_back(Layer::BatchNorm(norm("1", 3, Statistics::Batch)));
     let mut t = Tape::new();
     let x = t.input("x", [2, 2, 4, 3]);
     let with = network.record(&mut t, x, Mode::Train);
@@ -182,6 +194,50 @@ fn running_statistics_follow_pytorchs_rules() {
                         let expected = (x - mean) / (variance + 1e-5).sqrt();
                         let y = f64::from(program.read("y").unwrap()[first]);
                         assert!((y - expected).abs() < 1e-4, "{y} {expected}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// From the formula, with sums written out: each row has its own statistics, each channel its own weight and bias.
+#[test]
+fn a_layer_norm_makes_rows_standard_and_channels_what_they_learn() {
+    let layer = LayerNorm {
+        name: "n".into(),
+        channels: 3,
+    };
+    assert!(layer.buffers().is_empty());
+    let (weight, bias) = ([0.5f32, -1.0, 2.0], [0.0f32, 0.25, -3.0]);
+    for shape in [vec![4, 3, 2, 5], vec![4, 3]] {
+        let row: usize = shape[1..].iter().product();
+        let x = support::uniform(1, "x", 4 * row, 1.0, 5.0);
+        for mode in [Mode::Train, Mode::Sample] {
+            let mut t = Tape::new();
+            let input = t.input("x", shape.clone());
+            let y = layer.record(&mut t, input, mode);
+            t.output("y", y);
+            let store = support::store(&[
+                ("n.weight", [3].into(), weight.into()),
+                ("n.bias", [3].into(), bias.into()),
+            ]);
+            for backend in [Backend::Reference, support::devices()[0][1].clone()] {
+                let mut store = store.duplicate().unwrap();
+                let inputs = [("x", x.clone())];
+                let mut program = support::compile(&backend, &t, &store, &inputs);
+                program.run(&mut store).unwrap();
+                let y = program.read("y").unwrap();
+                for (i, (x, y)) in x.chunks(row).zip(y.chunks(row)).enumerate() {
+                    let [mean, variance] = statistics(x, 1, row, 0);
+                    for (at, (&x, &y)) in x.iter().zip(y).enumerate() {
+                        let c = at / (row / 3);
+                        let normal = (f64::from(x) - mean) / (variance + 1e-5).sqrt();
+                        let expected = normal * f64::from(weight[c]) + f64::from(bias[c]);
+                        assert!(
+                            (f64::from(y) - expected).abs() < 1e-5,
+                            "{i}: {y} {expected}"
+                        );
                     }
                 }
             }
@@ -376,6 +432,25 @@ fn the_papers_networks_have_pytorchs_names_and_shapes() {
             "d.score.bias [1]",
         ]
     );
+    // Layer norms are the discriminator's; in front of them biases stay.
+    let layered = dcgan(16, 32, Norm::Layer);
+    assert_eq!(
+        listing(&layered.discriminator("d")),
+        [
+            "d.layers.0.weight [8, 3, 5, 5]",
+            "d.layers.0.bias [8]",
+            "d.layers.2.weight [16, 8, 5, 5]",
+            "d.layers.2.bias [16]",
+            "d.layers.3.weight [16]",
+            "d.layers.3.bias [16]",
+            "d.score.weight [1, 256]",
+            "d.score.bias [1]",
+        ]
+    );
+    assert_eq!(
+        listing(&layered.generator("g")),
+        listing(&normed.generator("g"))
+    );
     let decays = |p: &nn::Parameter| p.decays == p.name.ends_with("weight");
     let parameters = plain.generator("g").parameters();
     assert!(
@@ -392,7 +467,12 @@ fn the_papers_networks_have_pytorchs_names_and_shapes() {
 /// A fresh pair of networks passes signals on: every layer's standard deviation is between a third and three.
 #[test]
 fn signals_keep_their_size_through_fresh_networks() {
-    for (side, norm) in [(32, Norm::None), (128, Norm::None), (32, Norm::Batch)] {
+    for (side, norm) in [
+        (32, Norm::None),
+        (128, Norm::None),
+        (32, Norm::Batch),
+        (32, Norm::Layer),
+    ] {
         let networks = dcgan(side, 64, norm);
         let (g, d) = (networks.generator("g"), networks.discriminator("d"));
         let mut t = Tape::new();
@@ -440,6 +520,7 @@ fn a_generator_and_a_discriminator_run_alike_everywhere() {
         (Norm::None, Statistics::Running),
         (Norm::Batch, Statistics::Running),
         (Norm::Batch, Statistics::Batch),
+        (Norm::Layer, Statistics::Running),
     ] {
         let networks = Dcgan {
             sampling,

@@ -269,6 +269,20 @@ fn a_linear_critics_penalty_is_known() {
 }
 
 #[test]
+fn norms_of_layers_learn_with_a_gradient_penalty() {
+    let networks = convolutions(Norm::Layer);
+    let [_, adam_d] = adams();
+    let parts = parts(&wgan_gp(), &networks);
+    check_descent(
+        "wgan-gp with layer norms",
+        &parts[0].tape,
+        "loss_d",
+        &*networks.discriminator,
+        &adam_d,
+    );
+}
+
+#[test]
 fn norms_of_batches_learn_with_a_gan() {
     let networks = convolutions(Norm::Batch);
     let [adam_g, _] = adams();

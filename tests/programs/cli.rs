@@ -414,7 +414,7 @@ fn a_rival_trains_from_the_command_line() {
         ("--objective wgan-gp --critic-steps 101", "from 1 to 100"),
         (
             "--objective wgan-gp --preset shapes --norm batch",
-            "use --norm none",
+            "use --norm layer or --norm none",
         ),
     ] {
         let args: Vec<&str> = args.split(' ').collect();

@@ -87,7 +87,7 @@ pub struct PictureFlags {
     /// What is left of a picture before it is resized: center or celeba
     #[arg(long, value_name = "NAME")]
     crop: Option<String>,
-    /// Whether activations are normalised: none or batch
+    /// How activations are normalised: none, batch, or layer (in the discriminator; the generator has batch norm)
     #[arg(long, value_name = "NAME")]
     norm: Option<String>,
     /// Statistics with which batch norms draw samples: running or batch
