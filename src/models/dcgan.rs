@@ -20,6 +20,9 @@
 //!     score = Linear(16 * c, 1)                        ← flatten(1)
 //! ```
 //!
+//! An auto-encoder of the same blocks goes down as `D` does, to `code = Linear(16 * c, z)` in place of the score, and up
+//! again as `G` does.
+//!
 //! Batch norm stands where DCGAN has it: everywhere but after `G`'s last and `D`'s first convolution. A layer
 //! before one has no bias (`bias=False`): the norm subtracts it again, so its gradient is mere rounding
 //! noise, which Adam would scale up to full steps. Layer norm, `GroupNorm(1, c)`, takes the place of `D`'s batch norms, as
@@ -33,6 +36,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::AutoEncoder;
 use crate::nn::{
     Activation, BatchNorm, Conv2d, ConvTranspose2d, Init, Layer, LayerNorm, Linear, Mode, Network,
     Parameter, Sequential, Statistics,
@@ -150,6 +154,36 @@ impl Dcgan {
     /// Its batch norms always use their batch: `D` sees real and generated points as two batches and is never asked
     /// about a single one.
     pub fn discriminator(&self, name: &str) -> Discriminator {
+        let (layers, channels) = self.way_down(name);
+        Discriminator {
+            layers,
+            head: Linear::new(&format!("{name}.score"), 16 * channels, 1),
+        }
+    }
+
+    /// An auto-encoder of pictures `[B, 3, side, side]` through codes `[B, z_dim]`. Like a `D` it is shown real and generated
+    /// points as two batches, so its batch norms always use their batch.
+    pub fn auto_encoder(&self, name: &str) -> AutoEncoder {
+        let [encoder, decoder] = ["encoder", "decoder"].map(|half| format!("{name}.{half}"));
+        let (layers, channels) = self.way_down(&encoder);
+        let inputs = 16 * channels;
+        let head = Linear {
+            name: format!("{encoder}.code"),
+            inputs,
+            outputs: self.z_dim,
+            weight: Init::scaled(self.activation_d.gain(), inputs as f64),
+            bias: bias(true),
+        };
+        let up = Self {
+            sampling: Statistics::Batch,
+            ..self.clone()
+        };
+        let encoder = Discriminator { layers, head };
+        AutoEncoder::new(Box::new(encoder), Box::new(up.generator(&decoder)))
+    }
+
+    /// The layers of `D` down to 4 x 4 pixels, and their channels there.
+    fn way_down(&self, name: &str) -> (Sequential, usize) {
         let mut layers = vec![];
         let (mut channels, mut outputs, mut side) = (3, (self.width / 8).max(8), self.side);
         while side > 4 {
@@ -180,10 +214,7 @@ impl Dcgan {
             layers.push(Layer::Activation(self.activation_d));
             (channels, outputs, side) = (outputs, 2 * outputs, side / 2);
         }
-        Discriminator {
-            layers: Sequential { layers },
-            score: Linear::new(&format!("{name}.score"), 16 * channels, 1),
-        }
+        (Sequential { layers }, channels)
     }
 }
 
@@ -237,22 +268,22 @@ impl Network for Generator {
     }
 }
 
-/// `D`; see [`Dcgan::discriminator`].
+/// `D`, see [`Dcgan::discriminator`], or an encoder, see [`Dcgan::auto_encoder`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Discriminator {
     layers: Sequential,
-    score: Linear,
+    head: Linear,
 }
 
 impl Network for Discriminator {
     fn parameters(&self) -> Vec<Parameter> {
-        [self.layers.parameters(), self.score.parameters()].concat()
+        [self.layers.parameters(), self.head.parameters()].concat()
     }
 
     fn record(&self, t: &mut Tape, x: Var, mode: Mode) -> Var {
         let rows = t.shape(x)[0];
         let h = self.layers.record(t, x, mode);
-        let h = t.reshape(h, [rows, self.score.inputs]);
-        self.score.record(t, h, mode)
+        let h = t.reshape(h, [rows, self.head.inputs]);
+        self.head.record(t, h, mode)
     }
 }

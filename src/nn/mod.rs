@@ -101,6 +101,12 @@ pub trait Network {
     /// # Panics
     /// If the shape of `x` does not fit.
     fn record(&self, t: &mut Tape, x: Var, mode: Mode) -> Var;
+
+    /// The encoder and the decoder of an auto-encoder, whose parameters are those of the one and then those of the other;
+    /// none of other networks.
+    fn halves(&self) -> Option<[&dyn Network; 2]> {
+        None
+    }
 }
 
 /// Puts freshly drawn parameters into `store`; each depends on `seed` and its own name only.

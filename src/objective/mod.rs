@@ -158,6 +158,15 @@ pub struct Seen<'a> {
     pub epsilon: f64,
 }
 
+/// What an objective's `D` makes of a point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judge {
+    /// One number.
+    Score,
+    /// The point again, as well as it can, by way of a code: `D` is an auto-encoder.
+    Reconstruction,
+}
+
 /// How `G` and `D` learn.
 pub trait Objective: Send {
     /// Records the parts of a round, in the order in which they run.
@@ -172,6 +181,11 @@ pub trait Objective: Send {
 
     /// What a line of the log says of the players beyond their losses.
     fn measures(&self, seen: &Seen) -> Vec<f64>;
+
+    /// What its `D` makes of a point.
+    fn judge(&self) -> Judge {
+        Judge::Score
+    }
 
     /// Adam's β₂, for both players.
     fn beta2(&self) -> f64 {

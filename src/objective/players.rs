@@ -8,7 +8,8 @@ use crate::tape::{Tape, Var};
 pub struct Players<'a> {
     /// `G`, from latents `z` to points.
     pub generator: &'a dyn Network,
-    /// `D`, from points to one number each: a potential, logits, or what a critic says.
+    /// `D`, from points to what the objective's [`Judge`](super::Judge) makes of them: one number each, be it a potential,
+    /// logits, or what a critic says; or with an auto-encoder points again.
     pub discriminator: &'a dyn Network,
     /// Adam for `G`.
     pub adam_g: &'a Adam,

@@ -5,8 +5,8 @@
 use crate::support;
 use coulomb_gan::exec::check::check_gradient;
 use coulomb_gan::exec::{Backend, Precision, Store, reference};
-use coulomb_gan::models::Dcgan;
 use coulomb_gan::models::dcgan::{Norm, Output};
+use coulomb_gan::models::{AutoEncoder, Dcgan, Mlp};
 use coulomb_gan::nn::{
     self, Activation, BatchNorm, Conv2d, ConvTranspose2d, Init, Layer, LayerNorm, Mode, Network,
     Sequential, Statistics,
@@ -451,6 +451,28 @@ fn the_papers_networks_have_pytorchs_names_and_shapes() {
         listing(&layered.generator("g")),
         listing(&normed.generator("g"))
     );
+    // An auto-encoder has the halves of both, and keeps no statistics: it is shown two batches.
+    let halves = normed.auto_encoder("d");
+    assert_eq!(
+        listing(&halves),
+        [
+            "d.encoder.layers.0.weight [8, 3, 5, 5]",
+            "d.encoder.layers.0.bias [8]",
+            "d.encoder.layers.2.weight [16, 8, 5, 5]",
+            "d.encoder.layers.3.weight [16]",
+            "d.encoder.layers.3.bias [16]",
+            "d.encoder.code.weight [6, 256]",
+            "d.encoder.code.bias [6]",
+            "d.decoder.project.weight [512, 6]",
+            "d.decoder.project_norm.weight [32]",
+            "d.decoder.project_norm.bias [32]",
+            "d.decoder.layers.0.weight [32, 16, 5, 5]",
+            "d.decoder.layers.1.weight [16]",
+            "d.decoder.layers.1.bias [16]",
+            "d.decoder.layers.3.weight [16, 3, 5, 5]",
+            "d.decoder.layers.3.bias [3]",
+        ]
+    );
     let decays = |p: &nn::Parameter| p.decays == p.name.ends_with("weight");
     let parameters = plain.generator("g").parameters();
     assert!(
@@ -511,6 +533,44 @@ fn signals_keep_their_size_through_fresh_networks() {
         }
         assert!(layers > 5, "only {layers} layers were looked at");
     }
+}
+
+/// Decoding what has been encoded is what the whole records, for two batches on one tape, and gradients reach both halves.
+#[test]
+fn an_auto_encoder_is_its_halves_one_after_the_other() {
+    let plane = AutoEncoder::new(
+        Box::new(Mlp::new("d.encoder", &[2, 4, 3])),
+        Box::new(Mlp::new("d.decoder", &[3, 5, 2])),
+    );
+    let pictures = dcgan(16, 16, Norm::Batch).auto_encoder("d");
+    for (network, point) in [(plane, vec![2]), (pictures, vec![3, 16, 16])] {
+        let mut t = Tape::new();
+        let [x, y] = ["x", "y"].map(|name| t.input(name, [&[2], &point[..]].concat()));
+        let [whole, _] = [x, y].map(|v| network.record(&mut t, v, Mode::Train));
+        assert_eq!(t.shape(whole), t.shape(x));
+        let [encoder, decoder] = network.halves().expect("two halves");
+        let code = encoder.record(&mut t, x, Mode::Train);
+        assert_eq!(t.shape(code).len(), 2);
+        let again = decoder.record(&mut t, code, Mode::Train);
+        let same = support::value(&t, whole, &mut support::random_source(&t, 3, -1.0, 1.0));
+        let other = support::value(&t, again, &mut support::random_source(&t, 3, -1.0, 1.0));
+        assert_eq!(same, other);
+        let names = |network: &dyn Network| listing(network);
+        assert_eq!(names(&network), [names(encoder), names(decoder)].concat());
+        assert!(encoder.halves().is_none());
+    }
+    // Small enough for every number to be moved.
+    let network = AutoEncoder::new(
+        Box::new(Mlp::new("d.encoder", &[2, 4, 3])),
+        Box::new(Mlp::new("d.decoder", &[3, 5, 2])),
+    );
+    let mut t = Tape::new();
+    let x = t.input("x", [3, 2]);
+    let y = network.record(&mut t, x, Mode::Train);
+    let parameters = network.parameters().into_iter();
+    let wrt: Vec<Var> = parameters.map(|p| p.record(&mut t)).collect();
+    let loss = weighted(&mut t, y);
+    assert_gradient("auto-encoder", &t, loss, &wrt);
 }
 
 /// What training needs of both networks, in `f32` and in `f64`: outputs, gradients, running statistics.

@@ -107,6 +107,10 @@ impl Task for PictureTask {
         Box::new(self.dcgan(config.z_dim, config.width).discriminator(name))
     }
 
+    fn auto_encoder(&self, name: &str, config: &Config) -> Box<dyn Network + Send> {
+        Box::new(self.dcgan(config.z_dim, config.width).auto_encoder(name))
+    }
+
     fn rows_at_a_time(&self) -> usize {
         64
     }
