@@ -104,7 +104,7 @@ mod players;
 pub use feed::{Draw, Feed, Input, LATENTS};
 pub use players::Players;
 
-use crate::nn::Network;
+use crate::nn::{Network, Parameter};
 use crate::numbers::Shape;
 use crate::tape::{Tape, Var};
 
@@ -185,6 +185,12 @@ pub trait Objective: Send {
     /// What its `D` makes of a point.
     fn judge(&self) -> Judge {
         Judge::Score
+    }
+
+    /// States of its own, beside those of the players, which its tapes read and assign. They begin with a run and are saved
+    /// with it.
+    fn states(&self) -> Vec<Parameter> {
+        vec![]
     }
 
     /// Adam's β₂, for both players.

@@ -103,6 +103,7 @@ impl Model {
         nn::initialise(&d, config.seed, &mut store);
         let buffers = self.generator.buffers();
         nn::initialise(&buffers, config.seed, &mut store);
+        nn::initialise(&self.objective.states(), config.seed, &mut store);
         self.adam_g.initialise(&g, &mut store);
         self.adam_d.initialise(&d, &mut store);
         if config.average > 0.0 {

@@ -300,6 +300,30 @@ fn activations_and_their_slopes_at_the_kink() {
 }
 
 #[test]
+fn sizes_and_bounds() {
+    let at = [-3.0, -0.5, 0.0, 0.25, 2.0, f64::NAN];
+    let mut t = Tape::new();
+    let x = t.input("x", [6]);
+    let (size, bounded) = (t.abs(x), t.clamp(x, -1.0, 0.25));
+    t.output("size", size);
+    t.output("bounded", bounded);
+    let slope = t.grad_of_sum(size, &[x])[0];
+    let slopes = support::value(&t, slope, &mut |_| at.to_vec());
+    assert_eq!(slopes[..5], [-1.0, -1.0, -1.0, 1.0, 1.0]);
+    let numbers = at.map(|x| x as f32).to_vec();
+    for backend in [Backend::Reference, support::devices()[0][1].clone()] {
+        let mut store = Store::new();
+        let mut program = support::compile(&backend, &t, &store, &[("x", numbers.clone())]);
+        program.run(&mut store).unwrap();
+        let size = program.read("size").unwrap();
+        assert_eq!(size[..5], [3.0, 0.5, 0.0, 0.25, 2.0]);
+        let bounded = program.read("bounded").unwrap();
+        assert_eq!(bounded[..5], [-1.0, -0.5, 0.0, 0.25, 0.25]);
+        assert!(size[5].is_nan() && bounded[5].is_nan());
+    }
+}
+
+#[test]
 fn gains_are_the_inverse_mean_square_of_a_normal_deviate() {
     for f in [
         Activation::Elu,

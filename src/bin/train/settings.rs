@@ -12,7 +12,8 @@ use super::args::Args;
 #[derive(clap::Args)]
 #[command(next_help_heading = "Hyperparameters of a new run [default: the preset's]")]
 pub struct Hyper {
-    /// How the two networks learn: coulomb (the paper's Algorithm 1), gan or wgan-gp; the latter bring rates of their own
+    /// How the two networks learn: coulomb (the paper's Algorithm 1), gan, wgan-gp or began; the latter bring rates of their
+    /// own, and began an auto-encoder for a discriminator
     #[arg(long, value_name = "NAME")]
     objective: Option<String>,
     /// With --objective wgan-gp: how often the critic moves before the generator does [default: 1]
