@@ -11,7 +11,7 @@
 //! | 2 | [`exec`] | running it: textbook `f64` loops, SIMD kernels on threads, or compute kernels on a GPU |
 //! | 3 | [`nn`], [`optim`] | layers and Adam, as functions that record operations |
 //! | 4 | [`objective`], [`coulomb`], [`rivals`] | what a round of training is; the paper: kernel, potential, field, Algorithm 1, free particles; what it compares itself with |
-//! | 5 | [`models`], [`data`], [`metrics`] | networks; the mixture of 25 Gaussians, sets of pictures; how well samples match them |
+//! | 5 | [`models`], [`data`], [`metrics`] | networks, auto-encoders of the same blocks among them; the mixture of 25 Gaussians, sets of pictures; how well samples match them |
 //! | 6 | [`figures`], [`train`] | pictures; runs and checkpoints |
 //! | 7 | [`cli`] | what the programs share: flags, the console, progress, signals |
 //!

@@ -25,7 +25,7 @@ use coulomb_gan::train::trainer::Trainer;
 use coulomb_gan::train::watch::Hear;
 use coulomb_gan::train::{Config, RunDir, tasks};
 
-/// Train every objective on the same data with the same networks, and draw what became of it side by side.
+/// Train every objective on the same data with networks of the same layers, and draw what became of it side by side.
 ///
 /// Each objective has a run of its own in the folder, which other programs open as usual. The same command goes on where
 /// it was stopped, and draws again what is complete.

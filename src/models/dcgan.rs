@@ -20,9 +20,13 @@
 //!     score = Linear(16 * c, 1)                        ← flatten(1)
 //! ```
 //!
+//! An auto-encoder of the same blocks goes down as `D` does, to `code = Linear(16 * c, z)` in place of the score, and up
+//! again as `G` does.
+//!
 //! Batch norm stands where DCGAN has it: everywhere but after `G`'s last and `D`'s first convolution. A layer
-//! before a norm has no bias (`bias=False`): the norm subtracts it again, so its gradient is mere rounding
-//! noise, which Adam would scale up to full steps.
+//! before one has no bias (`bias=False`): the norm subtracts it again, so its gradient is mere rounding
+//! noise, which Adam would scale up to full steps. Layer norm, `GroupNorm(1, c)`, takes the place of `D`'s batch norms, as
+//! WGAN-GP asks; it subtracts only what all channels have in common, so biases stay.
 //!
 //! How the weights start: uniform, zero biases, with variance `gain / fan` such that signals of unit variance
 //! stay so ([`Init::scaled`]). The fan of a transposed convolution of stride 2 is `in · 25 / 4`, because only
@@ -32,9 +36,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::AutoEncoder;
 use crate::nn::{
-    Activation, BatchNorm, Conv2d, ConvTranspose2d, Init, Layer, Linear, Mode, Network, Parameter,
-    Sequential, Statistics,
+    Activation, BatchNorm, Conv2d, ConvTranspose2d, Init, Layer, LayerNorm, Linear, Mode, Network,
+    Parameter, Sequential, Statistics,
 };
 use crate::tape::{Tape, Var, Window};
 
@@ -58,6 +63,8 @@ pub enum Norm {
     None,
     /// By batch, between layers.
     Batch,
+    /// In `D` by point, as WGAN-GP's critic; in `G` by batch.
+    Layer,
 }
 
 /// The function at the end of `G`.
@@ -81,7 +88,7 @@ pub struct Dcgan {
     pub width: usize,
     /// Latents, the inputs of `G`.
     pub z_dim: usize,
-    /// Whether activations of both networks are normalised.
+    /// Whether activations of both networks are normalised, and how.
     pub norm: Norm,
     /// The activation of `G`.
     pub activation_g: Activation,
@@ -96,7 +103,7 @@ pub struct Dcgan {
 impl Dcgan {
     /// `G`, from latents `[B, z_dim]` to pictures `[B, 3, side, side]` for sizes as the fields have them.
     pub fn generator(&self, name: &str) -> Generator {
-        let normed = self.norm == Norm::Batch;
+        let normed = self.norm != Norm::None;
         let norm = |name: String, channels| BatchNorm {
             name,
             channels,
@@ -144,14 +151,44 @@ impl Dcgan {
 
     /// `D`, from pictures `[B, 3, side, side]` to numbers `[B, 1]` for sizes as the fields have them.
     ///
-    /// Its norms always use their batch: `D` sees real and generated points as two batches and is never asked
+    /// Its batch norms always use their batch: `D` sees real and generated points as two batches and is never asked
     /// about a single one.
     pub fn discriminator(&self, name: &str) -> Discriminator {
+        let (layers, channels) = self.way_down(name);
+        Discriminator {
+            layers,
+            head: Linear::new(&format!("{name}.score"), 16 * channels, 1),
+        }
+    }
+
+    /// An auto-encoder of pictures `[B, 3, side, side]` through codes `[B, z_dim]`. Like a `D` it is shown real and generated
+    /// points as two batches, so its batch norms always use their batch.
+    pub fn auto_encoder(&self, name: &str) -> AutoEncoder {
+        let [encoder, decoder] = ["encoder", "decoder"].map(|half| format!("{name}.{half}"));
+        let (layers, channels) = self.way_down(&encoder);
+        let inputs = 16 * channels;
+        let head = Linear {
+            name: format!("{encoder}.code"),
+            inputs,
+            outputs: self.z_dim,
+            weight: Init::scaled(self.activation_d.gain(), inputs as f64),
+            bias: bias(true),
+        };
+        let up = Self {
+            sampling: Statistics::Batch,
+            ..self.clone()
+        };
+        let encoder = Discriminator { layers, head };
+        AutoEncoder::new(Box::new(encoder), Box::new(up.generator(&decoder)))
+    }
+
+    /// The layers of `D` down to 4 x 4 pixels, and their channels there.
+    fn way_down(&self, name: &str) -> (Sequential, usize) {
         let mut layers = vec![];
         let (mut channels, mut outputs, mut side) = (3, (self.width / 8).max(8), self.side);
         while side > 4 {
             let first = side == self.side;
-            let normed = self.norm == Norm::Batch && !first;
+            let norm = if first { Norm::None } else { self.norm };
             let gain = if first { 1.0 } else { self.activation_d.gain() };
             layers.push(Layer::Conv2d(Conv2d {
                 name: numbered(name, &layers),
@@ -160,22 +197,24 @@ impl Dcgan {
                 kernel: [KERNEL; 2],
                 window: WINDOW,
                 weight: Init::scaled(gain, channels as f64 * TAPS),
-                bias: bias(!normed),
+                bias: bias(norm != Norm::Batch),
             }));
-            if normed {
-                layers.push(Layer::BatchNorm(BatchNorm {
+            match norm {
+                Norm::None => {}
+                Norm::Batch => layers.push(Layer::BatchNorm(BatchNorm {
                     name: numbered(name, &layers),
                     channels: outputs,
                     sampling: Statistics::Batch,
-                }));
+                })),
+                Norm::Layer => layers.push(Layer::LayerNorm(LayerNorm {
+                    name: numbered(name, &layers),
+                    channels: outputs,
+                })),
             }
             layers.push(Layer::Activation(self.activation_d));
             (channels, outputs, side) = (outputs, 2 * outputs, side / 2);
         }
-        Discriminator {
-            layers: Sequential { layers },
-            score: Linear::new(&format!("{name}.score"), 16 * channels, 1),
-        }
+        (Sequential { layers }, channels)
     }
 }
 
@@ -229,22 +268,22 @@ impl Network for Generator {
     }
 }
 
-/// `D`; see [`Dcgan::discriminator`].
+/// `D`, see [`Dcgan::discriminator`], or an encoder, see [`Dcgan::auto_encoder`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Discriminator {
     layers: Sequential,
-    score: Linear,
+    head: Linear,
 }
 
 impl Network for Discriminator {
     fn parameters(&self) -> Vec<Parameter> {
-        [self.layers.parameters(), self.score.parameters()].concat()
+        [self.layers.parameters(), self.head.parameters()].concat()
     }
 
     fn record(&self, t: &mut Tape, x: Var, mode: Mode) -> Var {
         let rows = t.shape(x)[0];
         let h = self.layers.record(t, x, mode);
-        let h = t.reshape(h, [rows, self.score.inputs]);
-        self.score.record(t, h, mode)
+        let h = t.reshape(h, [rows, self.head.inputs]);
+        self.head.record(t, h, mode)
     }
 }

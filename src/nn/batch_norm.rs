@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::tape::{Tape, Var};
 
 /// Keeps the root of a variance away from 0; PyTorch's default.
-const EPSILON: f64 = 1e-5;
+pub(super) const EPSILON: f64 = 1e-5;
 
 /// Weight of the newest batch in the running statistics; PyTorch's default.
 const MOMENTUM: f64 = 0.1;
@@ -55,14 +55,6 @@ impl BatchNorm {
         };
         names_and_values.map(state).into()
     }
-
-    /// One number per channel as a value that broadcasts to the shape of `x`.
-    fn per_channel(&self, t: &mut Tape, parameter: &Parameter, rank: usize) -> Var {
-        let v = parameter.record(t);
-        let mut shape = vec![1; rank];
-        shape[1] = self.channels;
-        t.reshape(v, shape)
-    }
 }
 
 impl Network for BatchNorm {
@@ -90,7 +82,7 @@ impl Network for BatchNorm {
                 let square = t.square(centred);
                 (mean, mean_per_channel(t, square))
             } else {
-                let [mean, variance] = [0, 1].map(|i| self.per_channel(t, &running[i], rank));
+                let [mean, variance] = [0, 1].map(|i| running[i].per_channel(t, rank));
                 (mean, variance)
             };
             if mode == Mode::Train && !running.is_empty() {
@@ -109,7 +101,7 @@ impl Network for BatchNorm {
                 }
             }
             let parameters = self.parameters();
-            let [weight, bias] = [0, 1].map(|i| self.per_channel(t, &parameters[i], rank));
+            let [weight, bias] = [0, 1].map(|i| parameters[i].per_channel(t, rank));
             let variance = t.affine(variance, 1.0, EPSILON);
             let root = t.sqrt(variance);
             let factor = t.div(weight, root);

@@ -7,6 +7,7 @@ pub mod activation;
 pub mod batch_norm;
 pub mod conv;
 pub mod init;
+pub mod layer_norm;
 pub mod linear;
 pub mod sequential;
 
@@ -17,6 +18,7 @@ pub use activation::Activation;
 pub use batch_norm::{BatchNorm, Statistics};
 pub use conv::{Conv2d, ConvTranspose2d};
 pub use init::Init;
+pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use sequential::{Layer, Sequential};
 
@@ -37,6 +39,15 @@ impl Parameter {
     /// This parameter as a value on `t`.
     pub fn record(&self, t: &mut Tape) -> Var {
         t.state(&self.name, &self.shape)
+    }
+
+    /// This parameter, one number per channel, with `rank` axes of which the channels are the second: it broadcasts to
+    /// `[N, C, …]`.
+    fn per_channel(&self, t: &mut Tape, rank: usize) -> Var {
+        let v = self.record(t);
+        let mut shape = vec![1; rank];
+        shape[1] = self.shape[0];
+        t.reshape(v, shape)
     }
 
     /// `name.weight` of the given shape, which decays, and `name.bias` of so many numbers, if there is one.
@@ -90,6 +101,12 @@ pub trait Network {
     /// # Panics
     /// If the shape of `x` does not fit.
     fn record(&self, t: &mut Tape, x: Var, mode: Mode) -> Var;
+
+    /// The encoder and the decoder of an auto-encoder, whose parameters are those of the one and then those of the other;
+    /// none of other networks.
+    fn halves(&self) -> Option<[&dyn Network; 2]> {
+        None
+    }
 }
 
 /// Puts freshly drawn parameters into `store`; each depends on `seed` and its own name only.

@@ -1,6 +1,6 @@
 //! Layers one after the other.
 
-use super::{Activation, BatchNorm, Conv2d, ConvTranspose2d, Mode, Network, Parameter};
+use super::{Activation, BatchNorm, Conv2d, ConvTranspose2d, LayerNorm, Mode, Network, Parameter};
 use crate::tape::{Tape, Var};
 
 /// Layers that each take the result of the one before. In PyTorch's `nn.Sequential` the position of a layer is
@@ -20,6 +20,8 @@ pub enum Layer {
     ConvTranspose2d(ConvTranspose2d),
     /// Batch normalisation.
     BatchNorm(BatchNorm),
+    /// Layer normalisation.
+    LayerNorm(LayerNorm),
     /// A function of each element.
     Activation(Activation),
 }
@@ -30,6 +32,7 @@ impl Layer {
             Self::Conv2d(layer) => layer,
             Self::ConvTranspose2d(layer) => layer,
             Self::BatchNorm(layer) => layer,
+            Self::LayerNorm(layer) => layer,
             Self::Activation(layer) => layer,
         }
     }

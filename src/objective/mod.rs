@@ -86,7 +86,7 @@
 //!         epsilon: 1.0,
 //!         ball: 0.0,
 //!         rates: [1e-3, 1e-3],
-//!         real: &mut |_, y| {
+//!         real: &mut |y| {
 //!             y.fill(3.0);
 //!             Ok(())
 //!         },
@@ -104,7 +104,7 @@ mod players;
 pub use feed::{Draw, Feed, Input, LATENTS};
 pub use players::Players;
 
-use crate::nn::Network;
+use crate::nn::{Network, Parameter};
 use crate::numbers::Shape;
 use crate::tape::{Tape, Var};
 
@@ -158,6 +158,15 @@ pub struct Seen<'a> {
     pub epsilon: f64,
 }
 
+/// What an objective's `D` makes of a point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judge {
+    /// One number.
+    Score,
+    /// The point again, as well as it can, by way of a code: `D` is an auto-encoder.
+    Reconstruction,
+}
+
 /// How `G` and `D` learn.
 pub trait Objective: Send {
     /// Records the parts of a round, in the order in which they run.
@@ -172,6 +181,17 @@ pub trait Objective: Send {
 
     /// What a line of the log says of the players beyond their losses.
     fn measures(&self, seen: &Seen) -> Vec<f64>;
+
+    /// What its `D` makes of a point.
+    fn judge(&self) -> Judge {
+        Judge::Score
+    }
+
+    /// States of its own, beside those of the players, which its tapes read and assign. They begin with a run and are saved
+    /// with it.
+    fn states(&self) -> Vec<Parameter> {
+        vec![]
+    }
 
     /// Adam's β₂, for both players.
     fn beta2(&self) -> f64 {

@@ -138,10 +138,23 @@ impl Tape {
         self.max(x, below)
     }
 
+    /// `|x|`, as `max(x, −x)`; the slope at 0 is taken to be −1.
+    pub fn abs(&mut self, x: Var) -> Var {
+        let minus = self.scale(x, -1.0);
+        self.max(x, minus)
+    }
+
+    /// The number from `low` to `high` that is nearest to `x`. NaN stays NaN.
+    pub fn clamp(&mut self, x: Var, low: f64, high: f64) -> Var {
+        let shape = self.shape(x).clone();
+        let [low, high] = [low, high].map(|bound| self.constant(bound, &shape));
+        let x = self.max(low, x);
+        self.min(high, x)
+    }
+
     /// `ln(1 + eˣ)`, as `max(x, 0) + ln(1 + e^−|x|)`, where nothing grows too large.
     pub fn softplus(&mut self, x: Var) -> Var {
-        let minus = self.scale(x, -1.0);
-        let size = self.max(x, minus);
+        let size = self.abs(x);
         let minus = self.scale(size, -1.0);
         let power = self.exp(minus);
         let sum = self.affine(power, 1.0, 1.0);

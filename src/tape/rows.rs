@@ -9,26 +9,33 @@
 use super::{Op, Tape, Var};
 
 impl Tape {
-    /// Whether row `i` of `y` depends on no row of `x` but the `i`th, as far as a gradient sees: whether
-    /// [`Tape::grad_by_rows`] can be asked about them. Batch norms, whose rows meet in their statistics, say no.
+    /// Whether row `i` of `y` depends on row `i` of `x`, and on no other: whether [`Tape::grad_by_rows`] can be asked about
+    /// them. Layer norms, whose statistics are a row's own, say yes; batch norms, whose rows meet in them, say no.
+    ///
+    /// A yes is certain: by induction along the paths from `x` to `y`, row `i` of every value follows row `i` of `x`. A no
+    /// is not; there are other ways to keep rows apart.
     pub fn rows_stay_apart(&self, y: Var, x: Var) -> bool {
-        let (active, by_row) = (self.depends_on(y, &[x]), self.follows(y, x));
+        let by_row = self.follows(y, x);
         let rows = self.shape(x).first();
         let apart = |v: Var| {
             let by_row = |v: Var| by_row[v.0];
+            // A reshape between as many rows keeps them. So does a broadcast, whose operand has as many axes as its
+            // result: one from a single row to all would be caught at that single row.
             let same_rows = self.shape(v).first() == rows;
             same_rows
                 && match self.node(v).op {
-                    Op::Map(..) | Op::Zip(..) | Op::Reshape(_) => true,
+                    Op::Map(..) | Op::Zip(..) | Op::StopGradient(_) => true,
+                    Op::Reshape(_) | Op::Broadcast(_) => true,
+                    Op::Sum { ref axes, .. } => axes.start > 0,
                     Op::Matmul { a, b, ta, .. } => by_row(a) && !ta && !by_row(b),
                     Op::Conv2d { x, w, .. } => by_row(x) && !by_row(w),
                     Op::Conv2dInputGrad { y, w, .. } => by_row(y) && !by_row(w),
                     _ => false,
                 }
         };
-        // Backwards along the paths from `x` to `y`.
+        // Backwards along the paths from `x` to `y`, those that no gradient takes included: on them lie parameters too.
         let (mut todo, mut seen) = (vec![y], vec![false; y.0 + 1]);
-        while let Some(v) = todo.pop().filter(|_| active[y.0]) {
+        while let Some(v) = todo.pop().filter(|_| by_row[y.0]) {
             if v == x || std::mem::replace(&mut seen[v.0], true) {
                 continue;
             }
@@ -36,9 +43,9 @@ impl Tape {
                 return false;
             }
             let operands = self.node(v).op.operands().into_iter();
-            todo.extend(operands.filter(|x| active[x.0]));
+            todo.extend(operands.filter(|x| by_row[x.0]));
         }
-        active[y.0]
+        self.depends_on(y, &[x])[y.0]
     }
 
     /// From one sweep: `∂(Σ_i y_i)/∂x`, and `∂(Σ_i r_i y_i)/∂w` for each `w` in `wrt`, where `r`, `[N, 1]`, counts as

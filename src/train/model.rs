@@ -4,7 +4,7 @@ use super::Config;
 use crate::exec::Store;
 use crate::nn::{self, Mode, Network};
 use crate::numbers::Result;
-use crate::objective::{Batch, Feed, Input, Objective, Part, Players};
+use crate::objective::{Batch, Feed, Input, Judge, Objective, Part, Players};
 use crate::optim::{Adam, average};
 use crate::tape::Tape;
 
@@ -33,9 +33,14 @@ impl Model {
             beta2: objective.beta2(),
             ..Adam::new(name, config.beta1, config.weight_decay)
         };
+        let (task, name) = (config.task(), "discriminator");
+        let discriminator = match objective.judge() {
+            Judge::Score => task.discriminator(name, config),
+            Judge::Reconstruction => task.auto_encoder(name, config),
+        };
         Self {
-            generator: config.task().generator(GENERATOR, config),
-            discriminator: config.task().discriminator("discriminator", config),
+            generator: task.generator(GENERATOR, config),
+            discriminator,
             adam_g: adam("adam.g"),
             adam_d: adam("adam.d"),
             objective,
@@ -98,6 +103,7 @@ impl Model {
         nn::initialise(&d, config.seed, &mut store);
         let buffers = self.generator.buffers();
         nn::initialise(&buffers, config.seed, &mut store);
+        nn::initialise(&self.objective.states(), config.seed, &mut store);
         self.adam_g.initialise(&g, &mut store);
         self.adam_d.initialise(&d, &mut store);
         if config.average > 0.0 {

@@ -696,18 +696,176 @@ fn one_sweep_by_rows_gives_both_gradients() {
     }
 }
 
+/// `[3, 1]` from `[3, 2, 4]`: rows divided by their own size, with a factor per channel, as a layer norm has it.
+fn norm_by_rows(t: &mut Tape) -> (Var, Var, Vec<Var>) {
+    let x = t.input("x", [3, 2, 4]);
+    let w = [
+        t.input("w0", [2, 1]),
+        t.input("w1", [8, 1]),
+        t.input("w2", [1]),
+    ];
+    let square = t.square(x);
+    let size = t.sum(square, 1..3);
+    let size = t.affine(size, 1.0, 0.5);
+    let size = t.sqrt(size);
+    let size = t.broadcast(size, [3, 2, 4]);
+    let normal = t.div(x, size);
+    let factor = t.broadcast(w[0], [3, 2, 4]);
+    let h = t.mul(normal, factor);
+    let h = t.tanh(h);
+    // Sums over some of the axes, spread over others again.
+    let pixels = t.sum(h, 2..3);
+    let pixels = t.broadcast(pixels, [3, 2, 4]);
+    let h = t.mul(h, pixels);
+    let h = t.reshape(h, [3, 8]);
+    let y = t.matmul(h, false, w[1], false);
+    let shift = t.broadcast(w[2], [3, 1]);
+    let y = t.mul(y, shift);
+    (x, y, w.into())
+}
+
+/// Both answers of one sweep are slopes: those of the plain sum for the points, of the weighed one for all else.
+#[test]
+fn one_sweep_by_rows_is_right_where_rows_are_summed_and_spread() {
+    let mut t = Tape::new();
+    let (x, y, w) = norm_by_rows(&mut t);
+    let r = t.input("r", [3, 1]);
+    assert!(t.rows_stay_apart(y, x));
+    let (dx, dw) = t.grad_by_rows(y, r, x, &w);
+    let weighed = t.mul(r, y);
+    let (plain, weighed) = (t.sum_all(y), t.sum_all(weighed));
+    let value = |v: Var, moved: &str, at: usize, by: f64| -> Vec<f64> {
+        let mut source = support::random_source(&t, 3, -1.0, 1.0);
+        support::value(&t, v, &mut |name| {
+            let mut numbers = source(name);
+            if name == moved {
+                numbers[at] += by;
+            }
+            numbers
+        })
+    };
+    let asked = [("x", dx, plain)].into_iter().chain([
+        ("w0", dw[0], weighed),
+        ("w1", dw[1], weighed),
+        ("w2", dw[2], weighed),
+    ]);
+    for (name, gradient, loss) in asked {
+        for (at, gradient) in value(gradient, "", 0, 0.0).into_iter().enumerate() {
+            let [above, below] = [H, -H].map(|by| value(loss, name, at, by)[0]);
+            let slope = (above - below) / (2.0 * H);
+            assert!((gradient - slope).abs() < TOLERANCE * (1.0 + slope.abs()));
+        }
+    }
+}
+
+/// Functions of rows, `[3, 4]`, and whether the tape can tell that they keep them apart.
+type OfRows = (&'static str, fn(&mut Tape, Var) -> Var, bool);
+
+const OF_ROWS: &[OfRows] = &[
+    ("scaled", |t, x| t.scale(x, 2.0), true),
+    ("sums of rows", |t, x| t.sum(x, 1..2), true),
+    ("rows less their means", |t, x| centred(t, x, 1), true),
+    (
+        "rows and, stopped, their means",
+        |t, x| {
+            let stopped = t.stop_gradient(x);
+            let other = centred(t, stopped, 1);
+            t.mul(x, other)
+        },
+        true,
+    ),
+    (
+        "pages of rows",
+        |t, x| {
+            let x = t.reshape(x, [3, 2, 2]);
+            let sum = t.sum(x, 2..3);
+            t.broadcast(sum, [3, 2, 5])
+        },
+        true,
+    ),
+    ("columns less their means", |t, x| centred(t, x, 0), false),
+    (
+        "rows and, stopped, the means of columns",
+        |t, x| {
+            let stopped = t.stop_gradient(x);
+            let other = centred(t, stopped, 0);
+            t.mul(x, other)
+        },
+        false,
+    ),
+    (
+        "the mean of all",
+        |t, x| {
+            let mean = t.mean_all(x);
+            t.broadcast(mean, [3, 4])
+        },
+        false,
+    ),
+    (
+        "sums over the first axes of several",
+        |t, x| {
+            let x = t.reshape(x, [3, 2, 2]);
+            let sum = t.sum(x, 0..2);
+            t.broadcast(sum, [3, 2, 2])
+        },
+        false,
+    ),
+    (
+        "sums of rows as a column and then as a row",
+        |t, x| {
+            let sum = t.sum(x, 1..2);
+            let row = t.reshape(sum, [1, 3]);
+            t.broadcast(row, [3, 3])
+        },
+        false,
+    ),
+    (
+        "columns as rows",
+        |t, x| {
+            let x = t.sum(x, 1..2);
+            let x = t.broadcast(x, [3, 3]);
+            t.transpose(x)
+        },
+        false,
+    ),
+    ("products", |t, x| t.matmul(x, false, x, true), false),
+    ("turned products", |t, x| t.matmul(x, true, x, false), false),
+];
+
+/// `x` less its means over one axis.
+fn centred(t: &mut Tape, x: Var, axis: usize) -> Var {
+    let shape = t.shape(x).clone();
+    let sum = t.sum(x, axis..axis + 1);
+    let mean = t.scale(sum, 1.0 / shape[axis] as f64);
+    let mean = t.broadcast(mean, shape);
+    t.sub(x, mean)
+}
+
+/// What the tape says, and what happens to the other rows when one is moved.
 #[test]
 fn rows_that_meet_are_noticed() {
+    for (what, record, apart) in OF_ROWS {
+        let mut t = Tape::new();
+        let x = t.input("x", [3, 4]);
+        let y = record(&mut t, x);
+        assert_eq!(t.rows_stay_apart(y, x), *apart, "{what}");
+        let own = t.shape(y).count() / t.shape(y)[0];
+        let numbers: Vec<f64> = (0..12).map(|i| f64::from(i * i) / 20.0).collect();
+        let before = support::value(&t, y, &mut |_| numbers.clone());
+        let mut others_move = false;
+        for row in 0..3 {
+            let mut moved = numbers.clone();
+            moved[4 * row] += 1.0;
+            let after = support::value(&t, y, &mut |_| moved.clone());
+            let rows = before.chunks(own).zip(after.chunks(own)).enumerate();
+            others_move |= rows.filter(|(i, _)| *i != row).any(|(_, (a, b))| a != b);
+        }
+        assert_eq!(others_move, !apart, "{what}");
+    }
     let mut t = Tape::new();
     let x = t.input("x", [3, 4]);
-    let mean = t.sum(x, 0..1);
-    let mean = t.broadcast(mean, [3, 4]);
-    let centred = t.sub(x, mean);
-    assert!(!t.rows_stay_apart(centred, x));
-    let turned = t.matmul(x, true, x, false);
-    assert!(!t.rows_stay_apart(turned, x));
-    let doubled = t.scale(x, 2.0);
-    assert!(t.rows_stay_apart(doubled, x));
     let other = t.input("other", [3, 4]);
     assert!(!t.rows_stay_apart(other, x), "nothing to differentiate");
+    let stopped = t.stop_gradient(x);
+    assert!(!t.rows_stay_apart(stopped, x), "nothing, here neither");
 }

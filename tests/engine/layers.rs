@@ -1,15 +1,15 @@
 //! Proves that layers and networks of convolutions are what they say: gradients against finite differences,
-//! batch norm's statistics against sums written out here, activations at their kinks, and DCGANs in which
+//! the norms' statistics against sums written out here, activations at their kinks, and DCGANs in which
 //! signals neither die nor explode.
 
 use crate::support;
 use coulomb_gan::exec::check::check_gradient;
 use coulomb_gan::exec::{Backend, Precision, Store, reference};
-use coulomb_gan::models::Dcgan;
 use coulomb_gan::models::dcgan::{Norm, Output};
+use coulomb_gan::models::{AutoEncoder, Dcgan, Mlp};
 use coulomb_gan::nn::{
-    self, Activation, BatchNorm, Conv2d, ConvTranspose2d, Init, Layer, Mode, Network, Sequential,
-    Statistics,
+    self, Activation, BatchNorm, Conv2d, ConvTranspose2d, Init, Layer, LayerNorm, Mode, Network,
+    Sequential, Statistics,
 };
 use coulomb_gan::numbers::Tensor;
 use coulomb_gan::tape::{Tape, Var, Window};
@@ -27,8 +27,8 @@ fn norm(name: &str, channels: usize, sampling: Statistics) -> BatchNorm {
     }
 }
 
-/// A convolution, batch norm, ELU, and a transposed convolution back to the pictures' size.
-fn there_and_back(sampling: Statistics) -> Sequential {
+/// A convolution, this norm of three channels, ELU, and a transposed convolution back to the pictures' size.
+fn there_and_back(norm: Layer) -> Sequential {
     let down = Conv2d {
         name: "0".into(),
         inputs: 2,
@@ -50,7 +50,7 @@ fn there_and_back(sampling: Statistics) -> Sequential {
     };
     let layers = vec![
         Layer::Conv2d(down),
-        Layer::BatchNorm(norm("1", 3, sampling)),
+        norm,
         Layer::Activation(Activation::Elu),
         Layer::ConvTranspose2d(up),
     ];
@@ -74,8 +74,20 @@ fn assert_gradient(what: &str, t: &Tape, loss: Var, wrt: &[Var]) {
 }
 
 #[test]
-fn gradients_of_a_convolutional_network_with_batch_norm() {
-    let network = there_and_back(Statistics::Running);
+fn gradients_of_a_convolutional_network_with_norms() {
+    let layer_norm = LayerNorm {
+        name: "1".into(),
+        channels: 3,
+    };
+    for norm in [
+        Layer::BatchNorm(norm("1", 3, Statistics::Running)),
+        Layer::LayerNorm(layer_norm),
+    ] {
+        check_gradients(&there_and_back(norm));
+    }
+}
+
+fn check_gradients(network: &Sequential) {
     let mut t = Tape::new();
     let x = t.input("x", [2, 2, 4, 3]);
     let y = network.record(&mut t, x, Mode::Train);
@@ -98,7 +110,7 @@ fn gradients_of_a_convolutional_network_with_batch_norm() {
 
 #[test]
 fn without_its_bias_a_layer_before_a_norm_computes_the_same() {
-    let mut network = there_and_back(Statistics::Batch);
+    let mut network = there_and_back(Layer::BatchNorm(norm("1", 3, Statistics::Batch)));
     let mut t = Tape::new();
     let x = t.input("x", [2, 2, 4, 3]);
     let with = network.record(&mut t, x, Mode::Train);
@@ -189,6 +201,50 @@ fn running_statistics_follow_pytorchs_rules() {
     }
 }
 
+/// From the formula, with sums written out: each row has its own statistics, each channel its own weight and bias.
+#[test]
+fn a_layer_norm_makes_rows_standard_and_channels_what_they_learn() {
+    let layer = LayerNorm {
+        name: "n".into(),
+        channels: 3,
+    };
+    assert!(layer.buffers().is_empty());
+    let (weight, bias) = ([0.5f32, -1.0, 2.0], [0.0f32, 0.25, -3.0]);
+    for shape in [vec![4, 3, 2, 5], vec![4, 3]] {
+        let row: usize = shape[1..].iter().product();
+        let x = support::uniform(1, "x", 4 * row, 1.0, 5.0);
+        for mode in [Mode::Train, Mode::Sample] {
+            let mut t = Tape::new();
+            let input = t.input("x", shape.clone());
+            let y = layer.record(&mut t, input, mode);
+            t.output("y", y);
+            let store = support::store(&[
+                ("n.weight", [3].into(), weight.into()),
+                ("n.bias", [3].into(), bias.into()),
+            ]);
+            for backend in [Backend::Reference, support::devices()[0][1].clone()] {
+                let mut store = store.duplicate().unwrap();
+                let inputs = [("x", x.clone())];
+                let mut program = support::compile(&backend, &t, &store, &inputs);
+                program.run(&mut store).unwrap();
+                let y = program.read("y").unwrap();
+                for (i, (x, y)) in x.chunks(row).zip(y.chunks(row)).enumerate() {
+                    let [mean, variance] = statistics(x, 1, row, 0);
+                    for (at, (&x, &y)) in x.iter().zip(y).enumerate() {
+                        let c = at / (row / 3);
+                        let normal = (f64::from(x) - mean) / (variance + 1e-5).sqrt();
+                        let expected = normal * f64::from(weight[c]) + f64::from(bias[c]);
+                        assert!(
+                            (f64::from(y) - expected).abs() < 1e-5,
+                            "{i}: {y} {expected}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn without_running_statistics_samples_depend_on_their_batch() {
     let layer = norm("n", 1, Statistics::Batch);
@@ -240,6 +296,30 @@ fn activations_and_their_slopes_at_the_kink() {
         assert_eq!(support::value(&t, y, &mut |_| at.to_vec()), values);
         assert_eq!(support::value(&t, dx, &mut |_| at.to_vec()), slopes);
         assert_eq!(support::value(&t, ddx, &mut |_| at.to_vec()), [0.0; 5]);
+    }
+}
+
+#[test]
+fn sizes_and_bounds() {
+    let at = [-3.0, -0.5, 0.0, 0.25, 2.0, f64::NAN];
+    let mut t = Tape::new();
+    let x = t.input("x", [6]);
+    let (size, bounded) = (t.abs(x), t.clamp(x, -1.0, 0.25));
+    t.output("size", size);
+    t.output("bounded", bounded);
+    let slope = t.grad_of_sum(size, &[x])[0];
+    let slopes = support::value(&t, slope, &mut |_| at.to_vec());
+    assert_eq!(slopes[..5], [-1.0, -1.0, -1.0, 1.0, 1.0]);
+    let numbers = at.map(|x| x as f32).to_vec();
+    for backend in [Backend::Reference, support::devices()[0][1].clone()] {
+        let mut store = Store::new();
+        let mut program = support::compile(&backend, &t, &store, &[("x", numbers.clone())]);
+        program.run(&mut store).unwrap();
+        let size = program.read("size").unwrap();
+        assert_eq!(size[..5], [3.0, 0.5, 0.0, 0.25, 2.0]);
+        let bounded = program.read("bounded").unwrap();
+        assert_eq!(bounded[..5], [-1.0, -0.5, 0.0, 0.25, 0.25]);
+        assert!(size[5].is_nan() && bounded[5].is_nan());
     }
 }
 
@@ -376,6 +456,47 @@ fn the_papers_networks_have_pytorchs_names_and_shapes() {
             "d.score.bias [1]",
         ]
     );
+    // Layer norms are the discriminator's; in front of them biases stay.
+    let layered = dcgan(16, 32, Norm::Layer);
+    assert_eq!(
+        listing(&layered.discriminator("d")),
+        [
+            "d.layers.0.weight [8, 3, 5, 5]",
+            "d.layers.0.bias [8]",
+            "d.layers.2.weight [16, 8, 5, 5]",
+            "d.layers.2.bias [16]",
+            "d.layers.3.weight [16]",
+            "d.layers.3.bias [16]",
+            "d.score.weight [1, 256]",
+            "d.score.bias [1]",
+        ]
+    );
+    assert_eq!(
+        listing(&layered.generator("g")),
+        listing(&normed.generator("g"))
+    );
+    // An auto-encoder has the halves of both, and keeps no statistics: it is shown two batches.
+    let halves = normed.auto_encoder("d");
+    assert_eq!(
+        listing(&halves),
+        [
+            "d.encoder.layers.0.weight [8, 3, 5, 5]",
+            "d.encoder.layers.0.bias [8]",
+            "d.encoder.layers.2.weight [16, 8, 5, 5]",
+            "d.encoder.layers.3.weight [16]",
+            "d.encoder.layers.3.bias [16]",
+            "d.encoder.code.weight [6, 256]",
+            "d.encoder.code.bias [6]",
+            "d.decoder.project.weight [512, 6]",
+            "d.decoder.project_norm.weight [32]",
+            "d.decoder.project_norm.bias [32]",
+            "d.decoder.layers.0.weight [32, 16, 5, 5]",
+            "d.decoder.layers.1.weight [16]",
+            "d.decoder.layers.1.bias [16]",
+            "d.decoder.layers.3.weight [16, 3, 5, 5]",
+            "d.decoder.layers.3.bias [3]",
+        ]
+    );
     let decays = |p: &nn::Parameter| p.decays == p.name.ends_with("weight");
     let parameters = plain.generator("g").parameters();
     assert!(
@@ -392,7 +513,12 @@ fn the_papers_networks_have_pytorchs_names_and_shapes() {
 /// A fresh pair of networks passes signals on: every layer's standard deviation is between a third and three.
 #[test]
 fn signals_keep_their_size_through_fresh_networks() {
-    for (side, norm) in [(32, Norm::None), (128, Norm::None), (32, Norm::Batch)] {
+    for (side, norm) in [
+        (32, Norm::None),
+        (128, Norm::None),
+        (32, Norm::Batch),
+        (32, Norm::Layer),
+    ] {
         let networks = dcgan(side, 64, norm);
         let (g, d) = (networks.generator("g"), networks.discriminator("d"));
         let mut t = Tape::new();
@@ -433,6 +559,44 @@ fn signals_keep_their_size_through_fresh_networks() {
     }
 }
 
+/// Decoding what has been encoded is what the whole records, for two batches on one tape, and gradients reach both halves.
+#[test]
+fn an_auto_encoder_is_its_halves_one_after_the_other() {
+    let plane = AutoEncoder::new(
+        Box::new(Mlp::new("d.encoder", &[2, 4, 3])),
+        Box::new(Mlp::new("d.decoder", &[3, 5, 2])),
+    );
+    let pictures = dcgan(16, 16, Norm::Batch).auto_encoder("d");
+    for (network, point) in [(plane, vec![2]), (pictures, vec![3, 16, 16])] {
+        let mut t = Tape::new();
+        let [x, y] = ["x", "y"].map(|name| t.input(name, [&[2], &point[..]].concat()));
+        let [whole, _] = [x, y].map(|v| network.record(&mut t, v, Mode::Train));
+        assert_eq!(t.shape(whole), t.shape(x));
+        let [encoder, decoder] = network.halves().expect("two halves");
+        let code = encoder.record(&mut t, x, Mode::Train);
+        assert_eq!(t.shape(code).len(), 2);
+        let again = decoder.record(&mut t, code, Mode::Train);
+        let same = support::value(&t, whole, &mut support::random_source(&t, 3, -1.0, 1.0));
+        let other = support::value(&t, again, &mut support::random_source(&t, 3, -1.0, 1.0));
+        assert_eq!(same, other);
+        let names = |network: &dyn Network| listing(network);
+        assert_eq!(names(&network), [names(encoder), names(decoder)].concat());
+        assert!(encoder.halves().is_none());
+    }
+    // Small enough for every number to be moved.
+    let network = AutoEncoder::new(
+        Box::new(Mlp::new("d.encoder", &[2, 4, 3])),
+        Box::new(Mlp::new("d.decoder", &[3, 5, 2])),
+    );
+    let mut t = Tape::new();
+    let x = t.input("x", [3, 2]);
+    let y = network.record(&mut t, x, Mode::Train);
+    let parameters = network.parameters().into_iter();
+    let wrt: Vec<Var> = parameters.map(|p| p.record(&mut t)).collect();
+    let loss = weighted(&mut t, y);
+    assert_gradient("auto-encoder", &t, loss, &wrt);
+}
+
 /// What training needs of both networks, in `f32` and in `f64`: outputs, gradients, running statistics.
 #[test]
 fn a_generator_and_a_discriminator_run_alike_everywhere() {
@@ -440,6 +604,7 @@ fn a_generator_and_a_discriminator_run_alike_everywhere() {
         (Norm::None, Statistics::Running),
         (Norm::Batch, Statistics::Running),
         (Norm::Batch, Statistics::Batch),
+        (Norm::Layer, Statistics::Running),
     ] {
         let networks = Dcgan {
             sampling,

@@ -2,6 +2,7 @@
 //! it. One program instead of one per file: every program that is not built need not be linked.
 
 mod algorithm1;
+mod auto_encoding;
 mod coulomb_field;
 mod frechet;
 #[cfg(feature = "gpu")]

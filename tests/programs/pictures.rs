@@ -335,7 +335,7 @@ fn nonsense_is_refused_in_one_sentence() {
         2,
         "--width must be a multiple of 16",
     );
-    refuse("--preset images --norm layer", 2, "none or batch");
+    refuse("--preset images --norm group", 2, "none, batch or layer");
     refuse("--preset images --output relu", 2, "tanh or lecun");
     refuse("--preset images --crop left", 2, "center or celeba");
     refuse("--preset images --bn-sampling none", 2, "running or batch");

@@ -89,7 +89,14 @@ fn a_resumed_run_ends_with_the_same_bytes_as_a_straight_one() {
 
 #[test]
 fn rivals_keep_the_same_promises() {
-    for (objective, critic_steps) in [(Method::Gan, 1), (Method::WganGp, 1), (Method::WganGp, 3)] {
+    for (objective, critic_steps) in [
+        (Method::Gan, 1),
+        (Method::WganGp, 1),
+        (Method::WganGp, 3),
+        (Method::Began, 1),
+        (Method::Mmd, 1),
+        (Method::Mmd, 2),
+    ] {
         let config = |steps| {
             let mut config = config(steps);
             objective.adapt(&mut config);
@@ -104,7 +111,8 @@ fn rivals_keep_the_same_promises() {
         let straight = train(&folder.path().join("straight"), &config(12), &one);
         let csv = std::fs::read_to_string(folder.path().join("straight/metrics.csv")).unwrap();
         let head = csv.lines().next().unwrap();
-        assert!(head.starts_with("step,loss_d,loss_g,d_real,d_generated,lr_d,lr_g,"));
+        let own = objective.objective(&config(12)).columns().join(",");
+        assert!(head.starts_with(&format!("step,loss_d,loss_g,{own},lr_d,lr_g,")));
         let halves = folder.path().join("halves");
         train(&halves, &config(5), &three);
         let (run, _) = RunDir::open(&halves).unwrap();
@@ -113,6 +121,11 @@ fn rivals_keep_the_same_promises() {
         run_to_the_end(&run, &mut trainer);
         let resumed = std::fs::read(kept::newest(&run).unwrap()).unwrap();
         assert!(straight == resumed, "{objective:?}");
+        // What an objective keeps for itself is as old as the rest.
+        let file = TensorFile::parse(&straight).unwrap();
+        for state in objective.objective(&config(12)).states() {
+            assert_ne!(file.tensors[&state.name].data(), [0.0]);
+        }
         // The players have moved, and differently than Algorithm 1 would move them.
         let other = train(&folder.path().join("coulomb"), &self::config(12), &one);
         let weights = |bytes: &[u8]| {
@@ -120,6 +133,34 @@ fn rivals_keep_the_same_promises() {
             file.tensors["generator.0.weight"].data().to_vec()
         };
         assert_ne!(weights(&straight), weights(&other));
+    }
+}
+
+/// A loader that is asked for another minibatch than the next begins anew: a round asks for one after the other, whichever
+/// of its parts take them.
+#[test]
+fn minibatches_come_in_turn() {
+    let backend = Backend::cpu(Some(1)).unwrap();
+    for (objective, critic_steps, taken) in [
+        (Method::Coulomb, 1, 4),
+        (Method::WganGp, 3, 12),
+        (Method::Mmd, 2, 12),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = config(4);
+        objective.adapt(&mut config);
+        config.critic_steps = critic_steps;
+        let run = RunDir::create(Some(&folder.path().join("run")), &config).unwrap();
+        let inner = tasks::open(&mut config.clone(), &backend, &mut Unwatched).unwrap();
+        let subject = Box::new(Faulty {
+            inner,
+            fault: Fault::BatchOutOfTurn,
+            at: taken,
+            step: 0,
+            batches: 0,
+        });
+        let mut trainer = Trainer::new(&config, &backend, subject).unwrap();
+        run_to_the_end(&run, &mut trainer);
     }
 }
 
@@ -311,6 +352,7 @@ fn numbers_that_stop_being_finite_stop_the_run_and_keep_the_last_checkpoint() {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fault {
     BatchFails,
+    BatchOutOfTurn,
     BatchPanics,
     LookFails,
     DrawPanics,
@@ -323,12 +365,18 @@ struct Faulty {
     fault: Fault,
     at: u64,
     step: u64,
+    batches: u64,
 }
 
 impl Subject for Faulty {
     fn fill_batch(&mut self, step: u64, y: &mut [f32]) -> Result<()> {
+        let (last, is_first) = (self.step, self.batches == 0);
         self.step = step;
+        self.batches += 1;
         match self.fault {
+            Fault::BatchOutOfTurn if step >= self.at || !is_first && step != last + 1 => {
+                Err(Error::failure(format!("{step} comes after {last}")))
+            }
             Fault::BatchFails if step >= self.at => Err(Error::failure("the disk is gone")),
             Fault::BatchPanics if step >= self.at => panic!("the thread is gone"),
             _ => self.inner.fill_batch(step, y),
@@ -445,6 +493,7 @@ fn what_breaks_down_on_the_way_is_saved_first() {
             fault,
             at: 9,
             step: 0,
+            batches: 0,
         });
         let mut trainer = Trainer::new(&config, &backend, subject).unwrap();
         let mut witness = Witness::default();

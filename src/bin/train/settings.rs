@@ -12,10 +12,11 @@ use super::args::Args;
 #[derive(clap::Args)]
 #[command(next_help_heading = "Hyperparameters of a new run [default: the preset's]")]
 pub struct Hyper {
-    /// How the two networks learn: coulomb (the paper's Algorithm 1), gan or wgan-gp; the latter bring rates of their own
+    /// How the two networks learn: coulomb (the paper's Algorithm 1), gan, wgan-gp, began or mmd; the latter bring rates of
+    /// their own, and began and mmd an auto-encoder for a discriminator
     #[arg(long, value_name = "NAME")]
     objective: Option<String>,
-    /// With --objective wgan-gp: how often the critic moves before the generator does [default: 1]
+    /// With --objective wgan-gp or mmd: how often the discriminator moves before the generator does [default: 1]
     #[arg(long, value_name = "N")]
     critic_steps: Option<String>,
     /// Key of all random draws
@@ -87,7 +88,7 @@ pub struct PictureFlags {
     /// What is left of a picture before it is resized: center or celeba
     #[arg(long, value_name = "NAME")]
     crop: Option<String>,
-    /// Whether activations are normalised: none or batch
+    /// How activations are normalised: none, batch, or layer (in the discriminator; the generator has batch norm)
     #[arg(long, value_name = "NAME")]
     norm: Option<String>,
     /// Statistics with which batch norms draw samples: running or batch

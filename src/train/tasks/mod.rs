@@ -36,6 +36,10 @@ pub trait Task {
     /// `D`, from `[N, point...]` to `[N, 1]`; the names of its parameters begin with `name`.
     fn discriminator(&self, name: &str, config: &Config) -> Box<dyn Network + Send>;
 
+    /// A `D` that is an auto-encoder: from `[N, point...]` through codes `[N, z_dim]` to `[N, point...]`, with halves that
+    /// resemble `D` and `G`; the names of its parameters begin with `name.encoder` and `name.decoder`.
+    fn auto_encoder(&self, name: &str, config: &Config) -> Box<dyn Network + Send>;
+
     /// Points that a sampler computes at a time.
     fn rows_at_a_time(&self) -> usize;
 

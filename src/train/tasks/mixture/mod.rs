@@ -13,7 +13,7 @@ use crate::data::{Mixture, mixture};
 use crate::exec::Backend;
 use crate::figures::{WINDOW, png, scatter, write_png};
 use crate::metrics::ModeReport;
-use crate::models::Mlp;
+use crate::models::{AutoEncoder, Mlp};
 use crate::nn::Network;
 use crate::numbers::folder::Filling;
 use crate::numbers::written::number;
@@ -33,6 +33,16 @@ pub struct MixtureTask {
     pub bias_range: f64,
 }
 
+impl MixtureTask {
+    /// `mlp`, which takes points, with the biases that its first layer is to have.
+    fn over_the_plane(&self, mlp: Mlp) -> Mlp {
+        match self.bias_range > 0.0 {
+            true => mlp.with_bias_range(self.bias_range as f32),
+            false => mlp,
+        }
+    }
+}
+
 impl Task for MixtureTask {
     fn point(&self) -> Shape {
         [2].into()
@@ -49,11 +59,18 @@ impl Task for MixtureTask {
     }
 
     fn discriminator(&self, name: &str, config: &Config) -> Box<dyn Network + Send> {
-        let mlp = Mlp::new(name, &[2, config.width, config.width, 1]);
-        match self.bias_range > 0.0 {
-            true => Box::new(mlp.with_bias_range(self.bias_range as f32)),
-            false => Box::new(mlp),
-        }
+        Box::new(self.over_the_plane(Mlp::new(name, &[2, config.width, config.width, 1])))
+    }
+
+    /// With as many latents as the presets have, a code is longer than a point: nothing is compressed.
+    fn auto_encoder(&self, name: &str, config: &Config) -> Box<dyn Network + Send> {
+        let (z_dim, width) = (config.z_dim, config.width);
+        let encoder = Mlp::new(&format!("{name}.encoder"), &[2, width, width, z_dim]);
+        let decoder = Mlp::new(&format!("{name}.decoder"), &[z_dim, width, width, 2]);
+        Box::new(AutoEncoder::new(
+            Box::new(self.over_the_plane(encoder)),
+            Box::new(decoder),
+        ))
     }
 
     fn rows_at_a_time(&self) -> usize {

@@ -35,7 +35,7 @@ const JUDGED: usize = 2048;
 pub struct PictureTask {
     /// Height and width in pixels: 16, 32, 64 or 128.
     pub side: usize,
-    /// `none` or `batch`: whether the activations of both networks are normalised.
+    /// `none`, `batch` or `layer`: whether the activations of both networks are normalised, and how.
     pub norm: Norm,
     /// The activations of both networks.
     pub activation: Activations,
@@ -107,6 +107,10 @@ impl Task for PictureTask {
         Box::new(self.dcgan(config.z_dim, config.width).discriminator(name))
     }
 
+    fn auto_encoder(&self, name: &str, config: &Config) -> Box<dyn Network + Send> {
+        Box::new(self.dcgan(config.z_dim, config.width).auto_encoder(name))
+    }
+
     fn rows_at_a_time(&self) -> usize {
         64
     }
@@ -167,9 +171,10 @@ impl Task for PictureTask {
                 "--width must be at most 3200 for pictures, not {width}"
             )));
         }
-        if self.norm == Norm::Batch && batch_size < 2 {
+        // With layer norms in the discriminator, the generator has batch norms.
+        if self.norm != Norm::None && batch_size < 2 {
             return Err(Error::usage(format!(
-                "--batch-size must be at least 2 for --norm batch, not {batch_size}"
+                "--batch-size must be at least 2 for batch norms, not {batch_size}; use a larger one or --norm none"
             )));
         }
         if self.data.is_none() && !(2..=100_000).contains(&self.count) {
