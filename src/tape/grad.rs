@@ -142,13 +142,14 @@ impl Tape {
                 x,
                 kernel,
                 window,
-            } => vec![(x, t.pool_spread(by, dy, kernel, window))],
+            } if on(x) => vec![(x, t.pool_spread(by, dy, kernel, window))],
             Op::PoolSpread {
                 by,
                 y: g,
                 kernel,
                 window,
-            } => vec![(g, t.pool_pick(by, dy, kernel, window))],
+            } if on(g) => vec![(g, t.pool_pick(by, dy, kernel, window))],
+            Op::PoolPick { .. } | Op::PoolSpread { .. } => vec![],
             Op::Map(map, x) => vec![(x, t.pull_back_map(map, x, y, dy))],
             Op::Zip(zip, a, b) => t.pull_back_zip(zip, a, b, y, dy, active),
             // C = A B gives Ā = C̄ Bᵀ and B̄ = Aᵀ C̄; a transposed factor gets the transposed product.

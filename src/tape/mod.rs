@@ -19,17 +19,10 @@
 //! [`grad`] (the whole calculus on one page; `rows` asks two questions in one sweep), [`plan`] (how a tape becomes a
 //! short list of fused steps).
 //!
-//! # Adding a primitive
-//!
-//! | what | where |
-//! |---|---|
-//! | what it means | its line in [`op`], the function that records it, its loops in [`crate::exec::reference`] |
-//! | its derivative | its rule in [`grad`] |
-//! | how it is planned | a line in `plan/lower.rs`; a struct in [`plan::kernel`], if no kernel there does it |
-//! | how a new kernel is computed | an implementation of each executor's trait: `exec/cpu/family.rs`, `exec/gpu/lower.rs` |
-//! | what holds it | its formula in `tests/engine/oracle.rs`, its cases in `tests/engine/primitives/` and `gradients.rs` |
-//!
-//! The compiler asks for all but the last, and a test asks for that.
+//! Adding a primitive touches its line in [`op`], the function that records it, its rule in [`grad`], its loops in
+//! [`crate::exec::reference`], its line in `plan/kernels.rs`, and if none of the [kernels](plan::kernel) computes it, one
+//! implementation per executor; the [guide](crate::guide::architecture) has the table. The compiler asks for all of them, and
+//! tests for its formula and its cases.
 
 pub mod convolution;
 pub mod explain;

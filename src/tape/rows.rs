@@ -26,7 +26,9 @@ impl Tape {
                 && match self.node(v).op {
                     Op::Map(..) | Op::Zip(..) | Op::StopGradient(_) => true,
                     Op::Reshape(_) | Op::Broadcast(_) => true,
-                    Op::Sum { ref axes, .. } => axes.start > 0,
+                    Op::Sum { ref axes, .. } | Op::ReduceMax { ref axes, .. } => axes.start > 0,
+                    Op::Slice { axis, .. } | Op::Concat { axis, .. } => axis > 0,
+                    Op::PoolPick { .. } | Op::PoolSpread { .. } => true,
                     Op::Matmul { a, b, ta, .. } => by_row(a) && !ta && !by_row(b),
                     Op::Conv2d { x, w, .. } => by_row(x) && !by_row(w),
                     Op::Conv2dInputGrad { y, w, .. } => by_row(y) && !by_row(w),

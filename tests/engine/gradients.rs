@@ -703,6 +703,7 @@ fn norm_by_rows(t: &mut Tape) -> (Var, Var, Vec<Var>) {
         t.input("w0", [2, 1]),
         t.input("w1", [8, 1]),
         t.input("w2", [1]),
+        t.input("w3", [1, 2]),
     ];
     let square = t.square(x);
     let size = t.sum(square, 1..3);
@@ -718,6 +719,13 @@ fn norm_by_rows(t: &mut Tape) -> (Var, Var, Vec<Var>) {
     let pixels = t.broadcast(pixels, [3, 2, 4]);
     let h = t.mul(h, pixels);
     let h = t.reshape(h, [3, 8]);
+    // A parameter beside each row, part of it cut off, and all of it times the largest.
+    let beside = t.broadcast(w[3], [3, 2]);
+    let h = t.concat(&[h, beside], 1);
+    let h = t.slice(h, 1, 1..9);
+    let largest = t.reduce_max(h, 1..2);
+    let largest = t.broadcast(largest, [3, 8]);
+    let h = t.mul(h, largest);
     let y = t.matmul(h, false, w[1], false);
     let shift = t.broadcast(w[2], [3, 1]);
     let y = t.mul(y, shift);
@@ -748,6 +756,7 @@ fn one_sweep_by_rows_is_right_where_rows_are_summed_and_spread() {
         ("w0", dw[0], weighed),
         ("w1", dw[1], weighed),
         ("w2", dw[2], weighed),
+        ("w3", dw[3], weighed),
     ]);
     for (name, gradient, loss) in asked {
         for (at, gradient) in value(gradient, "", 0, 0.0).into_iter().enumerate() {
@@ -782,6 +791,43 @@ const OF_ROWS: &[OfRows] = &[
             t.broadcast(sum, [3, 2, 5])
         },
         true,
+    ),
+    ("the largest of rows", |t, x| t.reduce_max(x, 1..2), true),
+    (
+        "parts of rows",
+        |t, x| {
+            let part = t.slice(x, 1, 1..3);
+            t.concat(&[part, x], 1)
+        },
+        true,
+    ),
+    (
+        "pooled rows",
+        |t, x| {
+            let x = t.reshape(x, [3, 1, 2, 2]);
+            let window = Window {
+                stride: [1; 2],
+                padding: [0; 2],
+            };
+            t.max_pool2d(x, [2, 1], window)
+        },
+        true,
+    ),
+    (
+        "rows in another order",
+        |t, x| {
+            let parts = [1..3, 0..1].map(|places| t.slice(x, 0, places));
+            t.concat(&parts, 0)
+        },
+        false,
+    ),
+    (
+        "the largest of columns",
+        |t, x| {
+            let largest = t.reduce_max(x, 0..1);
+            t.broadcast(largest, [3, 4])
+        },
+        false,
     ),
     ("columns less their means", |t, x| centred(t, x, 0), false),
     (
