@@ -140,6 +140,7 @@ fn has_meeting_rows(config: &Config) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::model::Model;
     use crate::train::presets::{PRESETS, preset};
 
     #[test]
@@ -153,6 +154,11 @@ mod tests {
                     continue;
                 }
                 config.validate().unwrap();
+                // Its tapes can be recorded, so its networks fit the points.
+                let parts = Model::new(&config).record(&config);
+                let losses = parts.iter().flat_map(|part| part.tape.outputs());
+                let losses: Vec<&str> = losses.map(|(name, _)| name.as_str()).collect();
+                assert_eq!(losses, ["loss_d", "loss_g"], "{method:?} {name}");
                 let text = config.to_toml().unwrap();
                 assert_eq!(Config::parse(&text).unwrap(), config);
                 let named = text.contains(&format!("objective = \"{}\"", method.name()));

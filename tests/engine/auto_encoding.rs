@@ -67,7 +67,7 @@ fn k_follows_its_formula_from_0_to_1() {
             let expected = real - k * generated;
             let found = all[loss.index()][0];
             assert!(
-                (found - expected).abs() < 1e-12,
+                (found - expected).abs() < 1e-12 * (1.0 + real + generated),
                 "{found} is not {expected}"
             );
             let free = k + 0.001 * (0.5 * real - generated);
