@@ -87,7 +87,7 @@ impl Step {
     /// The first step, on random points.
     fn run(&mut self, store: &mut Store) -> Result<()> {
         let spread = self.config.task().spread();
-        let mut real = |_: u64, y: &mut [f32]| {
+        let mut real = |y: &mut [f32]| {
             rng::fill_normal(&mut rng::stream(1, "y", 0), y);
             y.iter_mut().for_each(|x| *x *= spread);
             Ok(())

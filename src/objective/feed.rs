@@ -67,8 +67,8 @@ pub struct Draw<'a> {
     pub ball: f64,
     /// Learning rates of `G` and `D`.
     pub rates: [f64; 2],
-    /// Fills in the real points of the minibatch of this number, from 0.
-    pub real: &'a mut dyn FnMut(u64, &mut [f32]) -> Result<()>,
+    /// Fills in the next minibatch of real points.
+    pub real: &'a mut dyn FnMut(&mut [f32]) -> Result<()>,
 }
 
 /// Hands a tape's inputs to the program that runs it.
@@ -110,6 +110,12 @@ impl Feed {
         }
     }
 
+    /// Whether a run takes a minibatch of real points.
+    pub fn takes_real(&self) -> bool {
+        let mut inputs = self.inputs.iter();
+        inputs.any(|(input, _)| *input == Input::Real)
+    }
+
     /// Hands in everything for one run.
     ///
     /// # Errors
@@ -124,7 +130,7 @@ impl Feed {
             let rng = &mut rng::stream(draw.seed, stream, draw.run);
             match input {
                 Input::Latents | Input::OtherLatents => rng::fill_normal(rng, numbers),
-                Input::Real => (draw.real)(draw.run, numbers)?,
+                Input::Real => (draw.real)(numbers)?,
                 Input::Epsilon => numbers.fill(draw.epsilon as f32),
                 Input::BallGenerated | Input::BallReal => {
                     rng::fill_normal(rng, numbers);

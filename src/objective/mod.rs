@@ -86,7 +86,7 @@
 //!         epsilon: 1.0,
 //!         ball: 0.0,
 //!         rates: [1e-3, 1e-3],
-//!         real: &mut |_, y| {
+//!         real: &mut |y| {
 //!             y.fill(3.0);
 //!             Ok(())
 //!         },

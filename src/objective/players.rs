@@ -35,12 +35,19 @@ impl Players<'_> {
         parameters.iter().map(|p| p.record(t)).collect()
     }
 
-    /// Records Adam's update of `D` down `loss`, one number.
-    pub fn descend_d(&self, t: &mut Tape, loss: Var) {
+    /// Records the gradients of `loss`, one number, for each of `D`'s weights.
+    pub fn gradients_d(&self, t: &mut Tape, loss: Var) -> Vec<Var> {
         let w = self.w(t);
         let loss = t.scale(loss, self.loss_scale);
         let gradients = t.grad(loss, &w);
-        self.move_d(t, gradients);
+        self.unscaled(t, gradients)
+    }
+
+    /// Records Adam's update of `D` down `loss`, one number.
+    pub fn descend_d(&self, t: &mut Tape, loss: Var) {
+        let gradients = self.gradients_d(t, loss);
+        let parameters = self.discriminator.parameters();
+        self.adam_d.record(t, &parameters, &gradients);
     }
 
     /// Records Adam's update of `G` down `loss`, one number, and of the running average.

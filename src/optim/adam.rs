@@ -29,10 +29,12 @@ pub struct Adam {
     pub epsilon: f64,
     /// λ of the L2 term (λ/2) ‖w‖², whose gradient λ w is added to `g` (not decoupled as in AdamW).
     pub weight_decay: f64,
+    /// Weights beyond ± this number are brought back to it after each update, if there is one.
+    pub bound: Option<f64>,
 }
 
 impl Adam {
-    /// Adam with β₂ = 0.999 and ε = 1e-8, the usual ones.
+    /// Adam with β₂ = 0.999 and ε = 1e-8, the usual ones, and no bound.
     pub fn new(name: &str, beta1: f64, weight_decay: f64) -> Self {
         Self {
             name: name.into(),
@@ -40,6 +42,7 @@ impl Adam {
             beta2: 0.999,
             epsilon: 1e-8,
             weight_decay,
+            bound: None,
         }
     }
 
@@ -98,6 +101,10 @@ impl Adam {
         let rate = t.broadcast(rate, &p.shape);
         let change = t.mul(rate, direction);
         let new_w = t.sub(w, change);
+        let new_w = match self.bound {
+            Some(bound) => t.clamp(new_w, -bound, bound),
+            None => new_w,
+        };
         t.assign(m, new_m);
         t.assign(v, new_v);
         t.assign(w, new_w);

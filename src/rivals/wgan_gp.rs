@@ -13,13 +13,10 @@
 //! The penalty's gradient is a gradient of a gradient. Here that is nothing special: `∇D(x̂)` is recorded on the tape like
 //! everything else, and differentiated again.
 
-use super::{COLUMNS, mean_outputs};
+use super::{COLUMNS, mean_outputs, root};
 use crate::nn::{Mode, Network};
 use crate::objective::{Batch, Input, Objective, Part, Players, Seen};
 use crate::tape::{Tape, Var};
-
-/// Added to `‖∇D‖²` before the root is taken, whose slope is infinite at 0: too little to be seen in any other slope.
-const TINY: f64 = 1e-12;
 
 /// The Wasserstein GAN. The critic moves first, on latents of its own.
 #[derive(Debug, Clone)]
@@ -53,8 +50,7 @@ impl WganGp {
             let square = t.square(slopes);
             let axes = t.shape(square).len();
             let square = t.sum(square, 1..axes);
-            let square = t.affine(square, 1.0, TINY);
-            let norm = t.sqrt(square);
+            let norm = root(t, square);
             let excess = t.affine(norm, 1.0, -1.0);
             let square = t.square(excess);
             let penalty = t.mean_all(square);

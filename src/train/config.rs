@@ -22,7 +22,7 @@ pub struct Config {
     /// How the two players learn; absent for Algorithm 1.
     #[serde(default, skip_serializing_if = "Method::is_usual")]
     pub objective: Method,
-    /// How often a critic moves before the generator does, with the objective that has one; absent for once.
+    /// How often a critic moves before the generator does, with the objectives that have one; absent for once.
     #[serde(default = "once", skip_serializing_if = "is_once")]
     pub critic_steps: u64,
     /// How a GPU stores activations; absent for `f32`.
@@ -234,7 +234,7 @@ impl Config {
     }
 
     /// Which numbers the first step gets, with real points from `real`.
-    pub fn draw<'a>(&self, real: &'a mut dyn FnMut(u64, &mut [f32]) -> Result<()>) -> Draw<'a> {
+    pub fn draw<'a>(&self, real: &'a mut dyn FnMut(&mut [f32]) -> Result<()>) -> Draw<'a> {
         Draw {
             seed: self.seed,
             latents: LATENTS,

@@ -7,7 +7,7 @@ use crate::coulomb::algorithm1::Algorithm1;
 use crate::nn::Mode;
 use crate::numbers::{Error, Result};
 use crate::objective::Objective;
-use crate::rivals::{Began, Gan, WganGp};
+use crate::rivals::{Began, Gan, Mmd, WganGp};
 use crate::tape::Tape;
 
 /// λ of the gradient penalty, as everywhere.
@@ -26,11 +26,19 @@ pub enum Method {
     WganGp,
     /// The boundary-equilibrium GAN.
     Began,
+    /// MMD-GAN.
+    Mmd,
 }
 
 impl Method {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Coulomb, Self::Gan, Self::WganGp, Self::Began];
+    pub const ALL: [Self; 5] = [
+        Self::Coulomb,
+        Self::Gan,
+        Self::WganGp,
+        Self::Began,
+        Self::Mmd,
+    ];
 
     /// Its name, as `--objective` and `config.toml` have it.
     pub fn name(self) -> &'static str {
@@ -39,6 +47,7 @@ impl Method {
             Self::Gan => "gan",
             Self::WganGp => "wgan-gp",
             Self::Began => "began",
+            Self::Mmd => "mmd",
         }
     }
 
@@ -61,13 +70,16 @@ impl Method {
                 critic_steps: config.critic_steps,
             }),
             Self::Began => Box::new(Began),
+            Self::Mmd => Box::new(Mmd {
+                critic_steps: config.critic_steps,
+            }),
         }
     }
 
     /// Puts this objective's own rates into a preset that was made for the Coulomb GAN: those of TTUR (Heusel et al. 2017),
-    /// which the paper compares with; for CIFAR-10, where they differ between sets. For points in the plane nothing is
-    /// published; rivals get the same rate for both players there, which nobody has tuned. Layers, batches and schedules stay
-    /// the preset's.
+    /// which the paper compares with, for CIFAR-10 where they differ between sets; of MMD-GAN, the published one. For points
+    /// in the plane nothing is published; rivals get the same rate for both players there, which nobody has tuned. Layers,
+    /// batches and schedules stay the preset's.
     pub fn adapt(self, config: &mut Config) {
         config.objective = self;
         let of_pictures = config.task().point().len() > 1;
@@ -79,6 +91,8 @@ impl Method {
             Self::WganGp => ([1e-3, 1e-3], 0.0),
             Self::Began if of_pictures => ([4e-5, 6e-5], 0.5),
             Self::Began => ([1e-3, 1e-3], 0.5),
+            Self::Mmd if of_pictures => ([5e-5, 5e-5], 0.0),
+            Self::Mmd => ([1e-3, 1e-3], 0.0),
         };
         [config.lr_g, config.lr_d] = rates;
         (config.beta1, config.weight_decay) = (beta1, 0.0);
@@ -92,9 +106,10 @@ impl Method {
     pub fn validate(self, config: &Config) -> Result<()> {
         let critic_steps = config.critic_steps;
         let usual = critic_steps == 1;
-        if self != Self::WganGp && !usual {
+        if !matches!(self, Self::WganGp | Self::Mmd) && !usual {
             return Err(Error::usage(format!(
-                "--critic-steps {critic_steps} is of no use without --objective wgan-gp; leave it out or add that"
+                "--critic-steps {critic_steps} is of no use without --objective wgan-gp or mmd; leave it out or add one \
+                 of these"
             )));
         }
         if !(1..=100).contains(&critic_steps) {
@@ -125,6 +140,7 @@ fn has_meeting_rows(config: &Config) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::model::Model;
     use crate::train::presets::{PRESETS, preset};
 
     #[test]
@@ -138,6 +154,11 @@ mod tests {
                     continue;
                 }
                 config.validate().unwrap();
+                // Its tapes can be recorded, so its networks fit the points.
+                let parts = Model::new(&config).record(&config);
+                let losses = parts.iter().flat_map(|part| part.tape.outputs());
+                let losses: Vec<&str> = losses.map(|(name, _)| name.as_str()).collect();
+                assert_eq!(losses, ["loss_d", "loss_g"], "{method:?} {name}");
                 let text = config.to_toml().unwrap();
                 assert_eq!(Config::parse(&text).unwrap(), config);
                 let named = text.contains(&format!("objective = \"{}\"", method.name()));

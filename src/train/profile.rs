@@ -95,7 +95,7 @@ fn traffic(device: &Device, run: &mut dyn FnMut() -> Result<()>) -> Result<Strin
 /// Hands in what a first step might get, with normal deviates for points.
 fn hand_in(config: &Config, feed: &mut Feed, program: &mut Program) -> Result<()> {
     let spread = config.task().spread();
-    let mut real = |_: u64, y: &mut [f32]| {
+    let mut real = |y: &mut [f32]| {
         rng::fill_normal(&mut rng::stream(config.seed, "profile", 0), y);
         y.iter_mut().for_each(|x| *x *= spread);
         Ok(())

@@ -46,6 +46,12 @@ impl Round {
         })
     }
 
+    /// Minibatches of real points that a round takes.
+    pub fn batches(&self) -> u64 {
+        let taking = self.parts.iter().filter(|part| part.feed.takes_real());
+        taking.map(|part| part.runs).sum()
+    }
+
     /// Runs round number `round`, from 0: every part as often as it asks for. `draw` says which numbers it is handed.
     /// While some of `store` is of this round and the rest of the round before, `torn` is true.
     ///

@@ -117,7 +117,12 @@ impl Trainer {
         self.last_rates = self.rates();
         let epsilon = self.epsilon();
         let subject = &mut self.subject;
-        let mut real = |batch: u64, y: &mut [f32]| subject.fill_batch(batch, y);
+        // Minibatches come one after the other, whichever parts of a round take them.
+        let mut batch = self.step * self.round.batches();
+        let mut real = |y: &mut [f32]| {
+            batch += 1;
+            subject.fill_batch(batch - 1, y)
+        };
         let mut draw = Draw {
             epsilon,
             rates: self.last_rates,
@@ -258,13 +263,14 @@ impl Trainer {
     fn measure(&mut self) -> Result<Vec<f64>> {
         let epsilon = self.epsilon();
         let subject = &self.subject;
-        let mut real = |step: u64, y: &mut [f32]| {
+        let step = self.step;
+        let mut real = |y: &mut [f32]| {
             subject.fill_gauge(step, y);
             Ok(())
         };
         let mut draw = Draw {
             latents: "gauge latents",
-            run: self.step,
+            run: step,
             epsilon,
             ..self.config.draw(&mut real)
         };

@@ -40,7 +40,7 @@ impl Training {
     /// One step on random points.
     fn step(&mut self, step: u64) {
         let spread = self.config.task().spread();
-        let mut real = |step: u64, y: &mut [f32]| {
+        let mut real = |y: &mut [f32]| {
             rng::fill_normal(&mut rng::stream(3, "y", step), y);
             y.iter_mut().for_each(|x| *x *= spread);
             Ok(())

@@ -7,13 +7,13 @@ use coulomb_gan::models::{AutoEncoder, Dcgan, Mlp};
 use coulomb_gan::nn::{Activation, Network, Statistics};
 use coulomb_gan::objective::{Batch, Judge, Objective, Part, Players};
 use coulomb_gan::optim::Adam;
-use coulomb_gan::rivals::{Began, Gan, WganGp};
+use coulomb_gan::rivals::{Began, Gan, Mmd, WganGp};
 use coulomb_gan::tape::{Op, Tape};
 
 use crate::support::{gradient_for_adam, output, random_source};
 
 pub const BATCH: usize = 3;
-const Z_DIM: usize = 4;
+pub const Z_DIM: usize = 4;
 
 /// Networks for points of one shape: `G`, and a `D` of either kind.
 pub struct Networks {
@@ -74,11 +74,12 @@ fn wgan_gp() -> WganGp {
 }
 
 /// All of them, by name.
-fn rivals() -> [(&'static str, Box<dyn Objective>); 3] {
+fn rivals() -> [(&'static str, Box<dyn Objective>); 4] {
     [
         ("gan", Box::new(Gan)),
         ("wgan-gp", Box::new(wgan_gp())),
         ("began", Box::new(Began)),
+        ("mmd", Box::new(Mmd { critic_steps: 2 })),
     ]
 }
 

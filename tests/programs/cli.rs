@@ -402,12 +402,12 @@ fn a_rival_trains_from_the_command_line() {
     );
 
     for (args, words) in [
-        ("--objective vae", "use coulomb, gan, wgan-gp or began"),
+        ("--objective vae", "use coulomb, gan, wgan-gp, began or mmd"),
         (
             "--objective gan --ball 0.3",
             "only --objective coulomb has a potential",
         ),
-        ("--critic-steps 5", "without --objective wgan-gp"),
+        ("--critic-steps 5", "without --objective wgan-gp or mmd"),
         ("--objective wgan-gp --critic-steps 101", "from 1 to 100"),
         (
             "--objective wgan-gp --preset shapes --norm batch",
@@ -436,11 +436,11 @@ fn figures_show_every_objective_side_by_side() {
         String::from_utf8(output.stdout).unwrap()
     };
     let first = table(&args);
-    for objective in ["coulomb", "gan", "wgan-gp", "began"] {
+    for objective in ["coulomb", "gan", "wgan-gp", "began", "mmd"] {
         assert!(first.contains(&format!("| {objective} | ")), "{first}");
         assert!(out.join(objective).join("scatter.png").is_file());
     }
-    for (file, size) in [("figure-4.png", (2970, 620)), ("figure-5.png", (2850, 620))] {
+    for (file, size) in [("figure-4.png", (3560, 620)), ("figure-5.png", (3400, 620))] {
         assert_eq!(image::image_dimensions(out.join(file)).unwrap(), size);
     }
     // Complete runs are only drawn again.

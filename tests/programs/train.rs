@@ -94,6 +94,8 @@ fn rivals_keep_the_same_promises() {
         (Method::WganGp, 1),
         (Method::WganGp, 3),
         (Method::Began, 1),
+        (Method::Mmd, 1),
+        (Method::Mmd, 2),
     ] {
         let config = |steps| {
             let mut config = config(steps);
@@ -131,6 +133,34 @@ fn rivals_keep_the_same_promises() {
             file.tensors["generator.0.weight"].data().to_vec()
         };
         assert_ne!(weights(&straight), weights(&other));
+    }
+}
+
+/// A loader that is asked for another minibatch than the next begins anew: a round asks for one after the other, whichever
+/// of its parts take them.
+#[test]
+fn minibatches_come_in_turn() {
+    let backend = Backend::cpu(Some(1)).unwrap();
+    for (objective, critic_steps, taken) in [
+        (Method::Coulomb, 1, 4),
+        (Method::WganGp, 3, 12),
+        (Method::Mmd, 2, 12),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = config(4);
+        objective.adapt(&mut config);
+        config.critic_steps = critic_steps;
+        let run = RunDir::create(Some(&folder.path().join("run")), &config).unwrap();
+        let inner = tasks::open(&mut config.clone(), &backend, &mut Unwatched).unwrap();
+        let subject = Box::new(Faulty {
+            inner,
+            fault: Fault::BatchOutOfTurn,
+            at: taken,
+            step: 0,
+            batches: 0,
+        });
+        let mut trainer = Trainer::new(&config, &backend, subject).unwrap();
+        run_to_the_end(&run, &mut trainer);
     }
 }
 
@@ -322,6 +352,7 @@ fn numbers_that_stop_being_finite_stop_the_run_and_keep_the_last_checkpoint() {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fault {
     BatchFails,
+    BatchOutOfTurn,
     BatchPanics,
     LookFails,
     DrawPanics,
@@ -334,12 +365,18 @@ struct Faulty {
     fault: Fault,
     at: u64,
     step: u64,
+    batches: u64,
 }
 
 impl Subject for Faulty {
     fn fill_batch(&mut self, step: u64, y: &mut [f32]) -> Result<()> {
+        let (last, is_first) = (self.step, self.batches == 0);
         self.step = step;
+        self.batches += 1;
         match self.fault {
+            Fault::BatchOutOfTurn if step >= self.at || !is_first && step != last + 1 => {
+                Err(Error::failure(format!("{step} comes after {last}")))
+            }
             Fault::BatchFails if step >= self.at => Err(Error::failure("the disk is gone")),
             Fault::BatchPanics if step >= self.at => panic!("the thread is gone"),
             _ => self.inner.fill_batch(step, y),
@@ -456,6 +493,7 @@ fn what_breaks_down_on_the_way_is_saved_first() {
             fault,
             at: 9,
             step: 0,
+            batches: 0,
         });
         let mut trainer = Trainer::new(&config, &backend, subject).unwrap();
         let mut witness = Witness::default();

@@ -12,11 +12,11 @@ use super::args::Args;
 #[derive(clap::Args)]
 #[command(next_help_heading = "Hyperparameters of a new run [default: the preset's]")]
 pub struct Hyper {
-    /// How the two networks learn: coulomb (the paper's Algorithm 1), gan, wgan-gp or began; the latter bring rates of their
-    /// own, and began an auto-encoder for a discriminator
+    /// How the two networks learn: coulomb (the paper's Algorithm 1), gan, wgan-gp, began or mmd; the latter bring rates of
+    /// their own, and began and mmd an auto-encoder for a discriminator
     #[arg(long, value_name = "NAME")]
     objective: Option<String>,
-    /// With --objective wgan-gp: how often the critic moves before the generator does [default: 1]
+    /// With --objective wgan-gp or mmd: how often the discriminator moves before the generator does [default: 1]
     #[arg(long, value_name = "N")]
     critic_steps: Option<String>,
     /// Key of all random draws
