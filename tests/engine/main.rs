@@ -22,7 +22,6 @@ mod pytorch;
 mod random_tapes;
 mod recording;
 mod rivals;
-mod steps;
 #[path = "../support/mod.rs"]
 mod support;
 mod theory;
