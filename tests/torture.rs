@@ -240,8 +240,11 @@ fn a_disk_that_fills_up_ends_nothing_and_loses_nothing() {
         panic!("{saved:?} {text_of_log}");
     };
     assert!(text_of_log.contains(text(saved)), "{text_of_log}");
-    // From there it goes on.
+    // From there it goes on, once its user has made room (the filler may have found none to take).
     fs::remove_file(disk.0.path().join("filler")).unwrap();
+    if let [oldest, _, ..] = checkpoint_steps(&out)[..] {
+        fs::remove_file(out.join(format!("checkpoints/step-{oldest:09}.safetensors"))).unwrap();
+    }
     let step = TensorFile::read(saved).unwrap().metadata["step"]
         .parse::<u64>()
         .unwrap();

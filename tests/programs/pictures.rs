@@ -284,7 +284,7 @@ fn a_run_on_a_folder_leaves_what_the_documentation_promises() {
     let output = run("train", &args);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(
-        output.status.success() && stderr.contains("other pictures"),
+        output.status.success() && stderr.contains("other data than it has had"),
         "{stderr}"
     );
     let config = std::fs::read_to_string(out.join("config.toml")).unwrap();
