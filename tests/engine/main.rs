@@ -22,6 +22,7 @@ mod pytorch;
 mod random_tapes;
 mod recording;
 mod rivals;
+mod steps;
 #[path = "../support/mod.rs"]
 mod support;
 mod theory;

@@ -86,7 +86,7 @@ fn fixtures() -> Fixtures {
 }
 
 /// The numbers that `make.py` calls by this name.
-fn numbers(name: &str, count: usize) -> Vec<f64> {
+pub fn numbers(name: &str, count: usize) -> Vec<f64> {
     let mut state: u64 = name.bytes().map(u64::from).sum();
     let next = |_| {
         state = (state * 1_103_515_245 + 12_345) % (1 << 31);
