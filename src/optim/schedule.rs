@@ -1,5 +1,33 @@
 //! Numbers that change in the course of training.
 
+use serde::{Deserialize, Serialize};
+
+/// How the learning rates of a run fall.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Schedule {
+    /// As [`exponential`] says, until the steps of the decay are over.
+    Exponential {
+        /// The last rates as a share of the first ones; 1 for rates that stay.
+        lr_final: f64,
+    },
+    /// As [`Plateau`] says.
+    Plateau {
+        /// See [`Plateau::patience`].
+        patience: u32,
+    },
+}
+
+impl Schedule {
+    /// The plateau that a run with this schedule watches for, before its first look.
+    pub fn plateau(self) -> Option<Plateau> {
+        match self {
+            Self::Exponential { .. } => None,
+            Self::Plateau { patience } => Some(Plateau::new(patience)),
+        }
+    }
+}
+
 /// Exponential decay from `start` to `end` over `steps`: `start · (end/start)^(step/steps)`, and `end` after.
 pub fn exponential(start: f64, end: f64, step: u64, steps: u64) -> f64 {
     let progress = (step as f64 / steps.max(1) as f64).min(1.0);

@@ -14,7 +14,7 @@ use crate::exec::Store;
 use crate::numbers::tensor_file::{self, TensorFile};
 use crate::numbers::words::quoted;
 use crate::numbers::{Error, Result};
-use crate::optim::schedule::Plateau;
+use crate::optim::schedule::{Plateau, Schedule};
 
 /// The version of names and metadata; files of another version are refused.
 const FORMAT: &str = "coulomb-gan 1";
@@ -116,9 +116,9 @@ pub fn load(path: &Path, config: &Config, store: &mut Store) -> Result<Facts> {
         let state = file.metadata.get("plateau")?;
         Plateau::restore(patience, state)
     };
-    let plateau = match config.plateau_patience {
-        None => None,
-        Some(patience) => Some(plateau(patience).ok_or_else(|| {
+    let plateau = match config.schedule {
+        Schedule::Exponential { .. } => None,
+        Schedule::Plateau { patience } => Some(plateau(patience).ok_or_else(|| {
             refuse(format!(
                 "does not say how far its learning rates are{}",
                 advice(path)

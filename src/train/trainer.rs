@@ -18,7 +18,7 @@ use crate::exec::{Backend, Program, Store};
 use crate::figures::write_png;
 use crate::numbers::{Error, Result};
 use crate::objective::{Draw, Feed, Seen};
-use crate::optim::schedule::{Plateau, exponential};
+use crate::optim::schedule::{Plateau, Schedule, exponential};
 
 /// A run in progress.
 pub struct Trainer {
@@ -68,7 +68,7 @@ impl Trainer {
             sampler,
             subject,
             step: 0,
-            plateau: config.plateau_patience.map(Plateau::new),
+            plateau: config.schedule.plateau(),
             judged: None,
             saved: Saved::default(),
             troubles: Troubles::default(),
@@ -106,9 +106,13 @@ impl Trainer {
     /// The learning rates of `G` and `D` in the next step.
     fn rates(&self) -> [f64; 2] {
         let c = &self.config;
-        [c.lr_g, c.lr_d].map(|lr| match &self.plateau {
-            Some(plateau) => lr * plateau.factor(),
-            None => exponential(lr, lr * c.lr_final, self.step, c.decay_steps),
+        [c.lr_g, c.lr_d].map(|lr| match (c.schedule, &self.plateau) {
+            (Schedule::Exponential { lr_final }, _) => {
+                exponential(lr, lr * lr_final, self.step, c.decay_steps)
+            }
+            (Schedule::Plateau { .. }, plateau) => {
+                lr * plateau.map_or(1.0, |plateau| plateau.factor())
+            }
         })
     }
 

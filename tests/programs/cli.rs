@@ -190,6 +190,11 @@ fn nonsense_is_refused_in_one_sentence() {
         "--schedule plateau",
     );
     refuse(&["--schedule", "plateau", "--patience", "0"], "--patience");
+    refuse(
+        &["--schedule", "plateau", "--lr-final", "0.1"],
+        "without --schedule exponential",
+    );
+    refuse(&["--lr-final", "2"], "--lr-final must be from");
     refuse(&["--backend", "abacus"], "abacus");
     let message = refusal("train", &["--out", text(&used)], 2);
     assert!(message.contains("already holds files"), "{message}");
@@ -314,6 +319,7 @@ fn what_cannot_change_is_named_by_the_flag_that_was_typed() {
         "--schedule plateau cannot change",
     );
     refuse(&["--schedule", "plateau"], "this one has exponential");
+    refuse(&["--lr-final", "0.5"], "this one has 0.03");
     refuse(&["--data", "x"], "makes its own data; leave it out\n");
     let checkpoint = out.join("checkpoints/step-000000020.safetensors");
     let args = ["--resume", text(&checkpoint), "--checkpoint", "40"];

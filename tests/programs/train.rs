@@ -6,6 +6,7 @@ use std::path::Path;
 use coulomb_gan::exec::{Backend, Executor, Precision};
 use coulomb_gan::numbers::tensor_file::TensorFile;
 use coulomb_gan::numbers::{Error, Result, Tensor};
+use coulomb_gan::optim::schedule::Schedule;
 use coulomb_gan::train::method::Method;
 use coulomb_gan::train::presets::preset;
 use coulomb_gan::train::sampler::Source;
@@ -34,7 +35,6 @@ fn config(steps: u64) -> Config {
         epsilon_final: 1.0,
         lr_g: 1e-3,
         lr_d: 3e-3,
-        lr_final: 0.01,
         beta1: 0.5,
         weight_decay: 1e-4,
         potential_scale: 10.0,
@@ -44,7 +44,7 @@ fn config(steps: u64) -> Config {
         keep: 3,
         keep_every: 10,
         sample_every: 5,
-        plateau_patience: None,
+        schedule: Schedule::Exponential { lr_final: 0.01 },
         task: TaskConfig::Mixture(MixtureTask { bias_range: 5.0 }),
     }
 }
@@ -164,7 +164,7 @@ fn minibatches_come_in_turn() {
     }
 }
 
-/// What earlier versions wrote had no table `[task]`.
+/// What earlier versions wrote had no table `[task]`, and then no table `[schedule]`.
 #[test]
 fn configurations_of_earlier_versions_still_load() {
     for (name, text) in [
@@ -176,12 +176,18 @@ fn configurations_of_earlier_versions_still_load() {
             "shapes",
             include_str!("../fixtures/config/earlier-shapes.toml"),
         ),
+        (
+            "images",
+            include_str!("../fixtures/config/earlier-images.toml"),
+        ),
     ] {
         let config = Config::parse(text).unwrap();
         assert_eq!(config, preset(name).unwrap());
         // They are written as today's are.
         let text = config.to_toml().unwrap();
-        assert!(text.contains("[task]\nkind = "), "{text}");
+        for table in ["task", "schedule"] {
+            assert!(text.contains(&format!("[{table}]\nkind = ")), "{text}");
+        }
         assert_eq!(Config::parse(&text).unwrap(), config);
     }
     for (text, why) in [
@@ -199,7 +205,7 @@ fn a_plateau_schedule_goes_on_where_it_was() {
     let backend = Backend::cpu(Some(2)).unwrap();
     // One look is enough patience, and the looks of so short a run rarely get better: the rates fall early.
     let config = |steps| Config {
-        plateau_patience: Some(1),
+        schedule: Schedule::Plateau { patience: 1 },
         sample_every: 3,
         ..config(steps)
     };

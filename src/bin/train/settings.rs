@@ -2,6 +2,7 @@
 
 use coulomb_gan::numbers::written::{choice, number, unsigned};
 use coulomb_gan::numbers::{Error, Result};
+use coulomb_gan::optim::schedule::Schedule;
 use coulomb_gan::train::Config;
 use coulomb_gan::train::method::Method;
 use coulomb_gan::train::presets::preset;
@@ -31,13 +32,15 @@ pub struct Hyper {
     /// Learning rate of the discriminator
     #[arg(long, value_name = "X")]
     lr_d: Option<String>,
-    /// Final learning rates as a share of the first
+    /// Final learning rates as a share of the first, with --schedule exponential [default: a tenth, if the preset has another
+    /// schedule]
     #[arg(long, value_name = "X")]
     lr_final: Option<String>,
     /// How learning rates fall: exponential, or plateau (to a tenth, once the samples get no better)
     #[arg(long, value_name = "NAME")]
     schedule: Option<String>,
-    /// Looks (see --sample-every) without a better one that make a plateau [default: 10]
+    /// Looks (see --sample-every) without a better one that make a plateau, with --schedule plateau [default: 10, if the
+    /// preset has another schedule]
     #[arg(long, value_name = "N")]
     patience: Option<String>,
     /// Steps until rates and epsilon are final [default: --steps]
@@ -139,7 +142,6 @@ impl Args {
             (&mut c.epsilon_final, "epsilon-final", &h.epsilon_final),
             (&mut c.lr_g, "lr-g", &h.lr_g),
             (&mut c.lr_d, "lr-d", &h.lr_d),
-            (&mut c.lr_final, "lr-final", &h.lr_final),
             (&mut c.beta1, "beta1", &h.beta1),
             (&mut c.weight_decay, "weight-decay", &h.weight_decay),
             (
@@ -154,7 +156,7 @@ impl Args {
                 *target = number(flag, value)?;
             }
         }
-        c.plateau_patience = self.patience(c.plateau_patience)?;
+        c.schedule = self.schedule(c.schedule)?;
         for (flag, value) in self.of_the_task() {
             if !c.task_mut().set(flag, value)? {
                 return Err(Error::usage(format!(
@@ -265,27 +267,37 @@ impl Args {
         }
     }
 
-    /// The patience of the plateau schedule, if that is asked for; the preset, or the run, has `preset`.
-    fn patience(&self, preset: Option<u32>) -> Result<Option<u32>> {
-        let plateau = match self.hyper.schedule.as_deref() {
-            None => preset.is_some(),
-            Some("plateau") => true,
-            Some("exponential") => false,
+    /// How rates fall, if the preset, or the run, has `given`.
+    fn schedule(&self, given: Schedule) -> Result<Schedule> {
+        let h = &self.hyper;
+        let exponential = match h.schedule.as_deref() {
+            None => matches!(given, Schedule::Exponential { .. }),
+            Some("exponential") => true,
+            Some("plateau") => false,
             Some(other) => {
                 return Err(Error::usage(format!(
                     "there is no --schedule {other}; use exponential or plateau"
                 )));
             }
         };
-        let patience = self.hyper.patience.as_deref();
-        let patience = patience.map(|n| unsigned("patience", n)).transpose()?;
-        match (plateau, patience) {
-            (false, None) => Ok(None),
-            (false, Some(_)) => Err(Error::usage(
-                "--patience is of no use without --schedule plateau; leave it out or add that",
-            )),
-            (true, patience) => Ok(Some(patience.or(preset).unwrap_or(10))),
-        }
+        let of_no_use = |flag, value: &str, schedule| {
+            Error::usage(format!(
+                "--{flag} {value} is of no use without --schedule {schedule}; leave it out or add that"
+            ))
+        };
+        Ok(match (exponential, &h.lr_final, &h.patience, given) {
+            (true, _, Some(patience), _) => return Err(of_no_use("patience", patience, "plateau")),
+            (false, Some(share), _, _) => return Err(of_no_use("lr-final", share, "exponential")),
+            (true, Some(share), None, _) => Schedule::Exponential {
+                lr_final: number("lr-final", share)?,
+            },
+            (false, None, Some(patience), _) => Schedule::Plateau {
+                patience: unsigned("patience", patience)?,
+            },
+            (true, None, None, Schedule::Plateau { .. }) => Schedule::Exponential { lr_final: 0.1 },
+            (false, None, None, Schedule::Exponential { .. }) => Schedule::Plateau { patience: 10 },
+            (_, None, None, as_given) => as_given,
+        })
     }
 
     /// What may also change when a run goes on.

@@ -2,6 +2,7 @@
 
 use super::MixtureTask;
 use crate::exec::{Executor, Precision};
+use crate::optim::schedule::Schedule;
 use crate::train::Config;
 use crate::train::method::Method;
 use crate::train::tasks::TaskConfig;
@@ -29,7 +30,6 @@ pub fn mixture() -> Config {
         epsilon_final: 1.0,
         lr_g: 1e-3,
         lr_d: 3e-3,
-        lr_final: 0.03,
         beta1: 0.5,
         weight_decay: 0.0,
         potential_scale: 300.0,
@@ -39,7 +39,7 @@ pub fn mixture() -> Config {
         keep: 3,
         keep_every: 20_000,
         sample_every: 2_500,
-        plateau_patience: None,
+        schedule: Schedule::Exponential { lr_final: 0.03 },
         task: TaskConfig::Mixture(MixtureTask { bias_range: 14.0 }),
     }
 }
@@ -61,7 +61,7 @@ pub fn mixture_paper() -> Config {
         epsilon_final: 0.5,
         lr_g: 1e-4,
         lr_d: 1e-2,
-        lr_final: 0.01,
+        schedule: Schedule::Exponential { lr_final: 0.01 },
         average: 0.0,
         checkpoint_every: 100_000,
         keep_every: 100_000,

@@ -7,6 +7,7 @@ use crate::data::Crop;
 use crate::exec::{Executor, Precision};
 use crate::models::dcgan::{Norm, Output};
 use crate::nn::Statistics;
+use crate::optim::schedule::Schedule;
 use crate::train::Config;
 use crate::train::method::Method;
 use crate::train::tasks::TaskConfig;
@@ -41,7 +42,6 @@ fn learning(name: &str, z_dim: usize, task: PictureTask) -> Config {
         epsilon_final: 1.0,
         lr_g: 1e-4,
         lr_d: 5e-5,
-        lr_final: 1.0,
         beta1: 0.9,
         weight_decay: 1e-7,
         potential_scale: 128.0,
@@ -51,7 +51,7 @@ fn learning(name: &str, z_dim: usize, task: PictureTask) -> Config {
         keep: 3,
         keep_every: 100_000,
         sample_every: 1_000,
-        plateau_patience: Some(20),
+        schedule: Schedule::Plateau { patience: 20 },
         task: TaskConfig::Pictures(task),
     }
 }
@@ -106,7 +106,6 @@ pub fn shapes() -> Config {
         kernel_dim: 1,
         lr_g: 5e-4,
         lr_d: 1e-3,
-        lr_final: 0.1,
         beta1: 0.5,
         weight_decay: 0.0,
         potential_scale: 10.0,
@@ -114,7 +113,7 @@ pub fn shapes() -> Config {
         checkpoint_every: 1_000,
         keep_every: 1_000,
         sample_every: 250,
-        plateau_patience: None,
+        schedule: Schedule::Exponential { lr_final: 0.1 },
         ..learning("shapes", 16, task)
     }
 }

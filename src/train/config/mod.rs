@@ -1,15 +1,16 @@
 //! Everything that determines a run. Written to `config.toml`; equal configurations on one backend give
 //! equal results.
 
-use std::path::Path;
+mod file;
 
 use serde::{Deserialize, Serialize};
 
 use super::method::Method;
-use super::tasks::{self, Task, TaskConfig};
+use super::tasks::{Task, TaskConfig};
 use crate::exec::{Backend, Executor, Precision};
 use crate::numbers::{Error, Result};
 use crate::objective::{Draw, LATENTS};
+use crate::optim::schedule::Schedule;
 
 /// The full description of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,7 +30,7 @@ pub struct Config {
     #[serde(default, skip_serializing_if = "Precision::is_single")]
     pub precision: Precision,
     /// Keys every random draw. TOML's numbers end at 2^63; greater ones are written as text.
-    #[serde(with = "seed")]
+    #[serde(with = "file::seed")]
     pub seed: u64,
     /// Training stops after this many steps.
     pub steps: u64,
@@ -51,8 +52,6 @@ pub struct Config {
     pub lr_g: f64,
     /// Adam's learning rate for the discriminator at the start.
     pub lr_d: f64,
-    /// Final learning rates as a share of the first ones, if they decay exponentially.
-    pub lr_final: f64,
     /// Adam's β₁ for both networks.
     pub beta1: f64,
     /// λ of the L2 term (λ/2) ‖w‖² on the weights of both networks.
@@ -74,12 +73,8 @@ pub struct Config {
     pub keep_every: u64,
     /// Steps between looks at the samples: a picture and a judgement.
     pub sample_every: u64,
-    /// The learning rates fall to a tenth after this many looks without a better one, as [`Plateau`] says,
-    /// instead of decaying exponentially; absent for exponential decay.
-    ///
-    /// [`Plateau`]: crate::optim::schedule::Plateau
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plateau_patience: Option<u32>,
+    /// How the learning rates fall.
+    pub schedule: Schedule,
     /// What is learnt.
     pub task: TaskConfig,
 }
@@ -90,37 +85,6 @@ fn once() -> u64 {
 
 fn is_once(count: &u64) -> bool {
     *count == once()
-}
-
-/// How a seed is written, and read.
-mod seed {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub fn serialize<S: Serializer>(seed: &u64, to: S) -> Result<S::Ok, S::Error> {
-        match i64::try_from(*seed) {
-            Ok(seed) => to.serialize_i64(seed),
-            Err(_) => to.serialize_str(&seed.to_string()),
-        }
-    }
-
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Written {
-        Number(u64),
-        Text(String),
-    }
-
-    pub fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<u64, D::Error> {
-        match Written::deserialize(from) {
-            Ok(Written::Number(seed)) => Ok(seed),
-            Ok(Written::Text(text)) if text.parse::<u64>().is_ok() => {
-                text.parse().map_err(D::Error::custom)
-            }
-            _ => Err(D::Error::custom(
-                "seed must be a whole number from 0 to 18446744073709551615",
-            )),
-        }
-    }
 }
 
 impl Config {
@@ -173,8 +137,9 @@ impl Config {
             whole("keep", self.keep, 1_000_000_000)?;
             whole("keep-every", self.keep_every, 1_000_000_000)?;
         }
-        if let Some(patience) = self.plateau_patience {
-            whole("patience", u64::from(patience), 1_000_000)?;
+        match self.schedule {
+            Schedule::Exponential { lr_final } => number("lr-final", lr_final, 1e-6, 1.0)?,
+            Schedule::Plateau { patience } => whole("patience", u64::from(patience), 1_000_000)?,
         }
         self.task().validate(self)?;
         self.objective.validate(self)?;
@@ -205,7 +170,6 @@ impl Config {
         }
         number("lr-g", self.lr_g, 1e-9, 1.0)?;
         number("lr-d", self.lr_d, 1e-9, 1.0)?;
-        number("lr-final", self.lr_final, 1e-6, 1.0)?;
         number("beta1", self.beta1, 0.0, 0.999)?;
         number("weight-decay", self.weight_decay, 0.0, 1.0)?;
         number("ball", self.ball, 0.0, 1e3)?;
@@ -256,73 +220,5 @@ impl Config {
             Executor::Reference => Ok(Backend::Reference),
             Executor::Gpu => Backend::gpu(device, self.precision),
         }
-    }
-
-    /// The first value in which `other` differs, as `[flag, the value here, the value there]`.
-    pub fn first_difference(&self, other: &Self) -> Option<[String; 3]> {
-        let flat = |config: &Self| {
-            let mut table = toml::Table::try_from(config).unwrap_or_default();
-            if let Some(toml::Value::Table(task)) = table.remove("task") {
-                table.extend(task);
-            }
-            table
-        };
-        let (own, others) = (flat(self), flat(other));
-        let keys = own.keys().chain(others.keys());
-        let text = |value: Option<&toml::Value>| match value {
-            None => "none".into(),
-            Some(toml::Value::String(text)) => text.clone(),
-            Some(value) => value.to_string(),
-        };
-        for key in keys {
-            let (own, other) = (own.get(key), others.get(key));
-            if own != other {
-                if key == "plateau_patience" && (own.is_none() || other.is_none()) {
-                    let schedule = |patience: Option<_>| match patience {
-                        None => "exponential".into(),
-                        Some(_) => "plateau".into(),
-                    };
-                    return Some(["schedule".into(), schedule(own), schedule(other)]);
-                }
-                let flag = match key.as_str() {
-                    "plateau_patience" => "patience".into(),
-                    key => key.replace('_', "-"),
-                };
-                return Some([flag, text(own), text(other)]);
-            }
-        }
-        None
-    }
-
-    /// The text of `config.toml`.
-    ///
-    /// # Errors
-    /// Never for a configuration that passes [`Config::validate`].
-    pub fn to_toml(&self) -> Result<String> {
-        toml::to_string(self)
-            .map_err(|e| Error::failure(format!("cannot write the configuration as TOML: {e}")))
-    }
-
-    /// Reads `path` and validates it.
-    ///
-    /// # Errors
-    /// If the file is missing, not TOML, has unknown or missing keys, or a value out of range.
-    pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, &e))?;
-        Self::parse(&text)
-            .map_err(|e| Error::failure(format!("{} cannot be used: {e}", path.display())))
-    }
-
-    /// Parses the text of a `config.toml` and validates it.
-    ///
-    /// # Errors
-    /// As [`Config::read`].
-    pub fn parse(text: &str) -> Result<Self> {
-        let refuse = |e: toml::de::Error| Error::failure(e.message().replace('\n', " "));
-        let mut table: toml::Table = toml::from_str(text).map_err(refuse)?;
-        tasks::upgrade(&mut table);
-        let config: Self = table.try_into().map_err(refuse)?;
-        config.validate()?;
-        Ok(config)
     }
 }
