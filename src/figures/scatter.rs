@@ -1,10 +1,12 @@
 //! Real and generated points side by side, as in the paper's Figure 4.
 
 use image::RgbImage;
+use image::imageops::{self, FilterType};
 
 use super::Panel;
 use super::axes::{Axes, Dot};
 use super::canvas::Canvas;
+use super::palette::WHITE;
 
 /// Two scatter plots with the same axes, `real` on the left and `generated` on the right: 1200 x 620 pixels, see
 /// [`panels`].
@@ -41,6 +43,18 @@ pub fn panels(panels: &[Panel], window: f32) -> RgbImage {
     canvas.into_image()
 }
 
+/// [`panels`] below each other, at half their size: 310 pixels for each row.
+pub fn rows(rows: &[Vec<Panel>], window: f32) -> RgbImage {
+    let rows: Vec<RgbImage> = rows.iter().map(|row| panels(row, window)).collect();
+    let width = rows.iter().map(|row| row.width() / 2).max();
+    let mut whole = RgbImage::from_pixel(width.unwrap_or(0), 310 * rows.len() as u32, WHITE);
+    for (i, row) in (0..).zip(&rows) {
+        let half = imageops::resize(row, row.width() / 2, 310, FilterType::Triangle);
+        imageops::replace(&mut whole, &half, 0, 310 * i);
+    }
+    whole
+}
+
 /// The more points there are, the more they overlap, and the fainter each of them has to be for the densest
 /// places to keep their structure: from 0.85 for few points down to 0.12.
 fn opacity(points: usize) -> f32 {
@@ -50,7 +64,6 @@ fn opacity(points: usize) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::palette::WHITE;
 
     #[test]
     fn one_point_lands_in_its_panel_only() {
@@ -58,6 +71,18 @@ mod tests {
         assert_eq!(image.dimensions(), (1200, 620));
         assert_ne!(*image.get_pixel(60 + 260, 56 + 260), WHITE);
         assert_eq!(*image.get_pixel(650 + 260, 56 + 260), WHITE);
+    }
+
+    #[test]
+    fn rows_lie_below_each_other() {
+        let [none, one] =
+            [&[][..], &[[0.0, 0.0]]].map(|points| Panel::pair(points, points, ["", ""]));
+        let image = rows(&[none.to_vec(), one.to_vec()], 10.0);
+        assert_eq!(image.dimensions(), (600, 620));
+        let [x, y] = [30 + 130, 28 + 130];
+        assert_eq!(*image.get_pixel(x, y), WHITE);
+        assert_ne!(*image.get_pixel(x, 310 + y), WHITE);
+        assert_eq!(rows(&[], 10.0).dimensions(), (0, 0));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 pub mod checkpoint;
 pub mod claim;
+pub mod collapse;
 pub mod config;
 pub mod kept;
 pub mod log;

@@ -1,15 +1,13 @@
-//! The paper's figures for every objective, trained side by side: `figures --help`.
+//! Figures 4 and 5, for every objective.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser;
 use coulomb_gan::cli::console::{note, print};
-use coulomb_gan::cli::machine::Machine;
 use coulomb_gan::cli::progress::Progress;
 use coulomb_gan::cli::signals::Signals;
-use coulomb_gan::cli::{again, start, training};
+use coulomb_gan::cli::{again, training};
 use coulomb_gan::data::Mixture;
 use coulomb_gan::exec::Backend;
 use coulomb_gan::figures::{self, Panel, WINDOW, density, palette, scatter};
@@ -25,31 +23,7 @@ use coulomb_gan::train::trainer::Trainer;
 use coulomb_gan::train::watch::Hear;
 use coulomb_gan::train::{Config, RunDir, tasks};
 
-/// Train every objective on the same data with networks of the same layers, and draw what became of it side by side.
-///
-/// Each objective has a run of its own in the folder, which other programs open as usual. The same command goes on where
-/// it was stopped, and draws again what is complete.
-#[derive(Parser)]
-#[command(version, allow_negative_numbers = true)]
-struct Args {
-    /// Which figure: mixture, the 25 Gaussians of Figures 4 and 5
-    #[arg(value_name = "FIGURE")]
-    figure: String,
-    /// Folder for the runs, and for the pictures of all of them [default: runs/figures-FIGURE]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Steps of each run [default: the preset's]
-    #[arg(long, value_name = "N")]
-    steps: Option<String>,
-    /// Key of all random draws [default: 1]
-    #[arg(long, value_name = "N")]
-    seed: Option<String>,
-    /// Show no progress, only warnings
-    #[arg(long)]
-    quiet: bool,
-    #[command(flatten)]
-    machine: Machine,
-}
+use super::Args;
 
 /// What became of an objective.
 struct Outcome {
@@ -58,38 +32,28 @@ struct Outcome {
     report: ModeReport,
 }
 
-impl Args {
-    /// The run of `method`.
-    fn config(&self, method: Method) -> Result<Config> {
-        let mut config = preset(&self.figure)?;
-        method.adapt(&mut config);
-        if let Some(steps) = &self.steps {
-            config.set_length(unsigned("steps", steps)?);
-        }
-        if let Some(seed) = &self.seed {
-            config.seed = unsigned("seed", seed)?;
-        }
-        self.machine.apply(&mut config)?;
-        Ok(config)
+/// The run of `method`.
+fn config(args: &Args, method: Method) -> Result<Config> {
+    let mut config = preset("mixture")?;
+    method.adapt(&mut config);
+    if let Some(steps) = &args.steps {
+        config.set_length(unsigned("steps", steps)?);
     }
+    if let Some(seed) = &args.seed {
+        config.seed = unsigned("seed", seed)?;
+    }
+    args.machine.apply(&mut config)?;
+    Ok(config)
 }
 
-fn run(args: &Args) -> Result<ExitCode> {
-    if args.figure != "mixture" {
-        return Err(Error::usage(format!(
-            "there is no figure {}; there is mixture",
-            args.figure
-        )));
-    }
-    let folder = args.out.clone();
-    let folder =
-        folder.unwrap_or_else(|| Path::new("runs").join(format!("figures-{}", args.figure)));
-    let backend = args.machine.backend(&args.config(Method::Coulomb)?)?;
+/// Trains every objective, or what is left of it, and draws the figures into `folder`.
+pub fn run(args: &Args, folder: &Path) -> Result<ExitCode> {
+    let backend = args.machine.backend(&config(args, Method::Coulomb)?)?;
     let signals = Signals::listen()?;
     let mut outcomes = vec![];
     for method in Method::ALL {
-        let config = args.config(method)?;
-        let outcome = backend.install(|| outcome(args, &folder, &config, &backend, &signals))?;
+        let config = config(args, method)?;
+        let outcome = backend.install(|| outcome(args, folder, &config, &backend, &signals))?;
         let Some(outcome) = outcome else {
             let (name, code) = signals.heard().unwrap_or(("the end", 1));
             note(&format!(
@@ -100,7 +64,7 @@ fn run(args: &Args) -> Result<ExitCode> {
         };
         outcomes.push(outcome);
     }
-    let files = draw(&folder, args, &outcomes)?;
+    let files = draw(folder, args, &outcomes)?;
     let files = files.iter().map(|file| file.display().to_string());
     let lines: Vec<String> = [table(&outcomes)].into_iter().chain(files).collect();
     print(&lines.join("\n"))?;
@@ -173,7 +137,7 @@ fn outcome(
 
 /// Writes Figure 4, Figure 5 and the table into `folder`; returns the files.
 fn draw(folder: &Path, args: &Args, outcomes: &[Outcome]) -> Result<Vec<PathBuf>> {
-    let seed = args.config(Method::Coulomb)?.seed;
+    let seed = config(args, Method::Coulomb)?.seed;
     let data = Mixture::new(seed);
     let generated = outcomes.iter().map(|outcome| Panel {
         title: outcome.method.name(),
@@ -218,8 +182,4 @@ fn table(outcomes: &[Outcome]) -> String {
         );
     }
     out
-}
-
-fn main() -> ExitCode {
-    start::program(|| run(&Args::parse()))
 }
