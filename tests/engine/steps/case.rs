@@ -33,6 +33,8 @@ pub struct Case {
     ball: f64,
     epsilon: f64,
     scale: f64,
+    /// Where BEGAN's `k` starts: half-way, as generated points would hardly count in ten rounds from 0.
+    k: f64,
     /// Of `G` and `D`.
     pub rates: [f64; 2],
     betas: [f64; 2],
@@ -101,6 +103,9 @@ impl Case {
     pub fn start(&self, name: &str, shape: &Shape) -> Vec<f64> {
         if name.starts_with("adam.") {
             return vec![0.0; shape.count()];
+        }
+        if name == "began.k" {
+            return vec![self.k];
         }
         let of_norm = shape.len() == 1 && name.ends_with("weight");
         let around = f64::from(of_norm || name.ends_with("running_var"));
