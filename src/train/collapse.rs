@@ -26,10 +26,10 @@ pub const CENTRES: [f32; 2] = [-6.0, 6.0];
 pub const WINDOW: f32 = 11.0;
 
 /// Rounds in which `G` learns the one region.
-const COLLAPSING: u64 = 3000;
+const COLLAPSING: u64 = 6000;
 
 /// Rounds in which `D` learns both while `G` stands still.
-const CATCHING_UP: u64 = 3000;
+const CATCHING_UP: u64 = 2000;
 
 /// Samples in a look.
 const LOOK_AT: usize = 2000;
@@ -45,29 +45,50 @@ pub struct Look {
     pub shares: [f64; 2],
 }
 
-/// What becomes of the collapsed generator with the objective of `method`, after each of these numbers of rounds, which
-/// ascend. Networks, batches and first rates are those of the preset `mixture`; rates do not fall.
-///
-/// # Errors
-/// If a device fails.
-pub fn course(method: Method, seed: u64, backend: &Backend, looks: &[u64]) -> Result<Vec<Look>> {
-    let mut collapsing = Player::new(Method::Coulomb, seed, backend)?;
-    // Without a decay, slow rates are what makes a tidy end.
-    collapsing.rates = collapsing.rates.map(|rate| 0.3 * rate);
-    collapsing.train(COLLAPSING, 1, true)?;
-    let mut player = Player::new(method, seed, backend)?;
-    for parameter in player.model.generator.parameters() {
-        let weights = collapsing.store.get(&parameter.name)?;
-        player.store.insert(&parameter.name, &weights.expect("G's"));
+/// The generator that has lost a region.
+#[derive(Debug)]
+pub struct Collapsed {
+    seed: u64,
+    /// Its weights.
+    weights: Store,
+}
+
+impl Collapsed {
+    /// Trains it.
+    ///
+    /// # Errors
+    /// If a device fails.
+    pub fn new(seed: u64, backend: &Backend) -> Result<Self> {
+        let mut player = Player::new(Method::Coulomb, seed, backend)?;
+        // Without a decay, slow rates are what makes a tidy end.
+        player.rates = player.rates.map(|rate| 0.3 * rate);
+        player.train(COLLAPSING, 1, true)?;
+        Ok(Self {
+            seed,
+            weights: player.store,
+        })
     }
-    player.train(CATCHING_UP, 2, false)?;
-    let caught_up = player.round_number;
-    let mut taken = vec![];
-    for &step in looks {
-        player.train(step + caught_up - player.round_number, 2, true)?;
-        taken.push(player.look(step)?);
+
+    /// What becomes of it with the objective of `method`, after each of these numbers of rounds, which ascend. Networks,
+    /// batches and first rates are those of the preset `mixture`; rates do not fall.
+    ///
+    /// # Errors
+    /// If a device fails.
+    pub fn course(&self, method: Method, backend: &Backend, looks: &[u64]) -> Result<Vec<Look>> {
+        let mut player = Player::new(method, self.seed, backend)?;
+        for parameter in player.model.generator.parameters() {
+            if let Some(weights) = self.weights.get(&parameter.name)? {
+                player.store.insert(&parameter.name, &weights);
+            }
+        }
+        player.train(CATCHING_UP, 2, false)?;
+        let mut taken = vec![];
+        for &step in looks {
+            player.train(CATCHING_UP + step - player.round_number, 2, true)?;
+            taken.push(player.look(step)?);
+        }
+        Ok(taken)
     }
-    Ok(taken)
 }
 
 /// Two networks in training.

@@ -486,7 +486,44 @@ fn figures_show_every_objective_side_by_side() {
     // Only `train` can go on with that one.
     let advice = ["train --resume", "train -- --resume"];
     assert!(advice.iter().any(|a| refused.contains(a)), "{refused}");
-    assert!(refusal("figures", &["cifar10"], 2).contains("there is mixture"));
+    assert!(refusal("figures", &["cifar10"], 2).contains("there are mixture and collapse"));
+}
+
+#[test]
+fn figures_show_what_becomes_of_a_lost_region() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("new/figures");
+    let args = [
+        "collapse",
+        "--steps",
+        "10",
+        "--threads",
+        "1",
+        "--out",
+        text(&out),
+    ];
+    let output = run("figures", &args);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        table.contains("| step 0 | step 1 | step 3 | step 10 |"),
+        "{table}"
+    );
+    for objective in ["coulomb", "gan", "wgan-gp", "began", "mmd"] {
+        assert!(table.contains(&format!("\n| {objective} | ")), "{table}");
+        assert!(
+            stderr.contains(&format!("{objective}: 10 steps")),
+            "{stderr}"
+        );
+    }
+    let size = image::image_dimensions(out.join("collapse.png")).unwrap();
+    assert_eq!(size, (1485, 1550));
+    assert!(std::fs::read_to_string(out.join("table.md")).is_ok_and(|t| table.starts_with(&t)));
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let message = refusal("figures", &["collapse", "--out", text(&file)], 1);
+    assert!(message.contains("cannot create"), "{message}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod any_bytes;
 mod cli;
+mod collapse;
 #[cfg(unix)]
 mod endings;
 mod pictures;

@@ -10,7 +10,7 @@ use coulomb_gan::figures::{self, Panel, palette, scatter};
 use coulomb_gan::numbers::atomic::{check_writable_folder, write_atomically};
 use coulomb_gan::numbers::written::{unsigned, whole};
 use coulomb_gan::numbers::{Error, Result};
-use coulomb_gan::train::collapse::{self, Look};
+use coulomb_gan::train::collapse::{self, Collapsed, Look};
 use coulomb_gan::train::method::Method;
 use coulomb_gan::train::presets::preset;
 use coulomb_gan::train::watch::Hear;
@@ -34,6 +34,7 @@ pub fn run(args: &Args, folder: &Path) -> Result<ExitCode> {
 
     let mut reader = Reader { quiet: args.quiet };
     let looks = [0, steps / 10, steps * 3 / 10, steps];
+    let collapsed = backend.install(|| Collapsed::new(seed, &backend))?;
     let mut courses = vec![];
     for method in Method::ALL {
         reader.say(&format!(
@@ -41,7 +42,7 @@ pub fn run(args: &Args, folder: &Path) -> Result<ExitCode> {
             method.name(),
             backend.describe()
         ));
-        let course = backend.install(|| collapse::course(method, seed, &backend, &looks))?;
+        let course = backend.install(|| collapsed.course(method, &backend, &looks))?;
         courses.push((method, course));
     }
     let [picture, text] = ["collapse.png", "table.md"].map(|name| folder.join(name));
