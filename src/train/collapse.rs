@@ -59,9 +59,7 @@ impl Collapsed {
     /// # Errors
     /// If a device fails.
     pub fn new(seed: u64, backend: &Backend) -> Result<Self> {
-        let mut player = Player::new(Method::Coulomb, seed, backend)?;
-        // Without a decay, slow rates are what makes a tidy end.
-        player.rates = player.rates.map(|rate| 0.3 * rate);
+        let mut player = Player::new(Method::Coulomb, seed, COLLAPSING, backend)?;
         player.train(COLLAPSING, 1, true)?;
         Ok(Self {
             seed,
@@ -70,12 +68,13 @@ impl Collapsed {
     }
 
     /// What becomes of it with the objective of `method`, after each of these numbers of rounds, which ascend. Networks,
-    /// batches and first rates are those of the preset `mixture`; rates do not fall.
+    /// batches and rates are those of the preset `mixture`; rates are final at the last look.
     ///
     /// # Errors
     /// If a device fails.
     pub fn course(&self, method: Method, backend: &Backend, looks: &[u64]) -> Result<Vec<Look>> {
-        let mut player = Player::new(method, self.seed, backend)?;
+        let last = looks.last().copied().unwrap_or(0);
+        let mut player = Player::new(method, self.seed, last, backend)?;
         for parameter in player.model.generator.parameters() {
             if let Some(weights) = self.weights.get(&parameter.name)? {
                 player.store.insert(&parameter.name, &weights);
@@ -84,7 +83,7 @@ impl Collapsed {
         player.train(CATCHING_UP, 2, false)?;
         let mut taken = vec![];
         for &step in looks {
-            player.train(CATCHING_UP + step - player.round_number, 2, true)?;
+            player.train(step - player.moved, 2, true)?;
             taken.push(player.look(step)?);
         }
         Ok(taken)
@@ -98,22 +97,25 @@ struct Player {
     store: Store,
     round: Round,
     sampler: Sampler,
-    round_number: u64,
-    rates: [f64; 2],
+    /// Rounds so far, and those in which `G` has moved.
+    rounds: u64,
+    moved: u64,
 }
 
 impl Player {
-    fn new(method: Method, seed: u64, backend: &Backend) -> Result<Self> {
+    /// The rates of both are final once `G` has moved `steps` times.
+    fn new(method: Method, seed: u64, steps: u64, backend: &Backend) -> Result<Self> {
         let mut config = preset("mixture")?;
         method.adapt(&mut config);
+        config.set_length(steps);
         (config.seed, config.average) = (seed, 0.0);
         let model = Model::new(&config);
         let store = model.initial_store(&config)?;
         Ok(Self {
             round: Round::new(model.record(&config), &model, backend, &store)?,
             sampler: Sampler::new(&Model::record_sampler(&config), backend, &store)?,
-            round_number: 0,
-            rates: [config.lr_g, config.lr_d],
+            rounds: 0,
+            moved: 0,
             config,
             model,
             store,
@@ -123,21 +125,22 @@ impl Player {
     /// Trains for `rounds` with points from the first one or two regions; `D` alone unless `both`.
     fn train(&mut self, rounds: u64, regions: usize, both: bool) -> Result<()> {
         for _ in 0..rounds {
-            let mut batch = self.round_number * self.round.batches();
+            let mut batch = self.rounds * self.round.batches();
             let mut real = |y: &mut [f32]| {
                 let rng = &mut rng::stream(self.config.seed, "regions", batch);
                 fill(rng, regions, y);
                 batch += 1;
                 Ok(())
             };
-            let [rate_g, rate_d] = self.rates;
+            let [rate_g, rate_d] = self.config.falling_rates(self.moved);
             let mut draw = Draw {
                 rates: [if both { rate_g } else { 0.0 }, rate_d],
                 ..self.config.draw(&mut real)
             };
             self.round
-                .run(self.round_number, &mut self.store, &mut false, &mut draw)?;
-            self.round_number += 1;
+                .run(self.rounds, &mut self.store, &mut false, &mut draw)?;
+            self.rounds += 1;
+            self.moved += u64::from(both);
         }
         Ok(())
     }

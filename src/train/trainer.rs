@@ -18,7 +18,7 @@ use crate::exec::{Backend, Program, Store};
 use crate::figures::write_png;
 use crate::numbers::{Error, Result};
 use crate::objective::{Draw, Feed, Seen};
-use crate::optim::schedule::{Plateau, Schedule, exponential};
+use crate::optim::schedule::{Plateau, exponential};
 
 /// A run in progress.
 pub struct Trainer {
@@ -105,15 +105,8 @@ impl Trainer {
 
     /// The learning rates of `G` and `D` in the next step.
     fn rates(&self) -> [f64; 2] {
-        let c = &self.config;
-        [c.lr_g, c.lr_d].map(|lr| match (c.schedule, &self.plateau) {
-            (Schedule::Exponential { lr_final }, _) => {
-                exponential(lr, lr * lr_final, self.step, c.decay_steps)
-            }
-            (Schedule::Plateau { .. }, plateau) => {
-                lr * plateau.map_or(1.0, |plateau| plateau.factor())
-            }
-        })
+        let fallen = self.config.falling_rates(self.step);
+        fallen.map(|lr| self.plateau.map_or(lr, |plateau| lr * plateau.factor()))
     }
 
     /// One round.

@@ -10,7 +10,7 @@ use super::tasks::{Task, TaskConfig};
 use crate::exec::{Backend, Executor, Precision};
 use crate::numbers::{Error, Result};
 use crate::objective::{Draw, LATENTS};
-use crate::optim::schedule::Schedule;
+use crate::optim::schedule::{Schedule, exponential};
 
 /// The full description of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -183,6 +183,16 @@ impl Config {
         self.sample_every = (steps / 60).max(1);
         self.checkpoint_every = (steps / 10).max(1);
         self.keep_every = self.checkpoint_every;
+    }
+
+    /// The learning rates of `G` and `D` in step number `step`, before a plateau, if that is the schedule, lets them fall.
+    pub fn falling_rates(&self, step: u64) -> [f64; 2] {
+        [self.lr_g, self.lr_d].map(|lr| match self.schedule {
+            Schedule::Exponential { lr_final } => {
+                exponential(lr, lr * lr_final, step, self.decay_steps)
+            }
+            Schedule::Plateau { .. } => lr,
+        })
     }
 
     /// What gradients are multiplied with on their way, see [`Players::loss_scale`]. Both losses are means over the
