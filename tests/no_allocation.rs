@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use coulomb_gan::exec::{Backend, Store};
 use coulomb_gan::numbers::Tensor;
-use coulomb_gan::tape::op::Charges;
+use coulomb_gan::tape::op::Interaction;
 use coulomb_gan::tape::{Op, Tape, Var, Window};
 
 /// The smallest allocation that counts: every tensor below is larger.
@@ -133,7 +133,7 @@ fn training_step() -> Tape {
     for (a, d) in [(x, d_x), (y, d_y)] {
         let a = t.stop_gradient(a);
         let x = t.stop_gradient(x);
-        let phi = t.potential(Charges {
+        let phi = t.potential(Interaction {
             d: 3,
             epsilon,
             a,

@@ -20,8 +20,8 @@ impl Charges {
     /// The charges at `a`, as constants for every gradient: "it is important to only derive with respect to
     /// a, and not wrt. X, Y, even if it can happen that a ∈ X" (A.6). The primitives never hand a gradient to
     /// charges; the stopped gradients here say so on the tape.
-    fn at(&self, t: &mut Tape, a: Var) -> op::Charges {
-        op::Charges {
+    fn at(&self, t: &mut Tape, a: Var) -> op::Interaction {
+        op::Interaction {
             d: self.d,
             epsilon: self.epsilon,
             a,

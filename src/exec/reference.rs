@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::{Store, bind_states};
 use crate::numbers::{Result, Shape};
-use crate::tape::op::Charges;
+use crate::tape::op::Interaction;
 use crate::tape::{Op, Tape, Var};
 
 /// The values of a run, one list per recorded operation.
@@ -192,7 +192,7 @@ struct Pairs<'a> {
 }
 
 impl<'a> Pairs<'a> {
-    fn new(c: &Charges, tape: &Tape, values: &'a Values) -> Self {
+    fn new(c: &Interaction, tape: &Tape, values: &'a Values) -> Self {
         Self {
             d: f64::from(c.d),
             epsilon: values[c.epsilon.0][0],

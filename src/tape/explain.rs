@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::convolution::Convolution;
-use super::op::{Charges, Map};
+use super::op::{Interaction, Map};
 use super::plan::{Index, Instruction, Plan, Pointwise, SlotKind, Step};
 use super::{Op, Tape, Var};
 
@@ -39,7 +39,7 @@ impl Tape {
     /// for each coordinate's squared difference, the rest for the power), twice that for its derivatives.
     pub fn flops(&self, v: Var) -> usize {
         let count = self.shape(v).count();
-        let pairs = |c: &Charges| {
+        let pairs = |c: &Interaction| {
             let rows = |v: Var| self.shape(v)[0];
             rows(c.a) * (rows(c.y) + rows(c.x)) * (3 * self.shape(c.a)[1] + 8)
         };

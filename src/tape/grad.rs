@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::op::{Charges, Map, Op, Zip};
+use super::op::{Interaction, Map, Op, Zip};
 use super::{Tape, Var};
 
 impl Tape {
@@ -81,7 +81,7 @@ impl Tape {
                 Op::PoolPick { x, .. } => vec![*x],
                 Op::PoolSpread { y, .. } => vec![*y],
                 // Charges and epsilon are constants: Algorithm 1 derives "only with respect to a".
-                Op::Potential(Charges { a, .. }) | Op::Field(Charges { a, .. }) => vec![*a],
+                Op::Potential(Interaction { a, .. }) | Op::Field(Interaction { a, .. }) => vec![*a],
                 Op::Curvature { charges, v } => vec![charges.a, *v],
                 op => op.operands(),
             };

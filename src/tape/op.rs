@@ -130,13 +130,13 @@ pub enum Op {
         window: Window,
     },
     /// `Φ̂(a_i)` of Eq. (8), shape `[N]`. The charges are constants: the gradient is with respect to `a` only.
-    Potential(Charges),
+    Potential(Interaction),
     /// `Ê(a_i) = −∇Φ̂(a_i)` of Eq. (34), shape `[N, m]`, the gradient again with respect to `a` only.
-    Field(Charges),
+    Field(Interaction),
     /// `∇²Φ̂(a_i) v_i`, the Hessian of the potential times a vector, shape `[N, m]`.
     Curvature {
         /// Where, and due to which charges.
-        charges: Charges,
+        charges: Interaction,
         /// The vectors, `[N, m]`.
         v: Var,
     },
@@ -149,9 +149,9 @@ pub enum Op {
     },
 }
 
-/// Points at which a potential is evaluated, and the charges that cause it.
+/// What a potential is summed over: each pair of a point at which it is evaluated and a charge that causes it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Charges {
+pub struct Interaction {
     /// The exponent `d` of the Plummer kernel `k(a, b) = (‖a−b‖² + ε²)^(−d/2)`, Eq. (5).
     pub d: u32,
     /// The kernel's width `ε`, one positive number.
@@ -207,7 +207,7 @@ pub enum Zip {
     Min,
 }
 
-impl Charges {
+impl Interaction {
     /// The four operands.
     pub fn operands(&self) -> [Var; 4] {
         [self.epsilon, self.a, self.y, self.x]

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::op::{Charges, Map, Op};
+use super::op::{Interaction, Map, Op};
 use super::{Tape, Var};
 use crate::numbers::Shape;
 
@@ -269,21 +269,21 @@ impl Tape {
 
     /// `Φ̂(a_i)`, Eq. (8), shape `[N]`.
     #[track_caller]
-    pub fn potential(&mut self, charges: Charges) -> Var {
+    pub fn potential(&mut self, charges: Interaction) -> Var {
         let n = self.check_charges("potential", &charges)[0];
         self.push(Op::Potential(charges), [n].into())
     }
 
     /// `Ê(a_i) = −∇Φ̂(a_i)`, Eq. (34), shape `[N, m]`.
     #[track_caller]
-    pub fn field(&mut self, charges: Charges) -> Var {
+    pub fn field(&mut self, charges: Interaction) -> Var {
         let shape = self.check_charges("field", &charges);
         self.push(Op::Field(charges), shape)
     }
 
     /// `∇²Φ̂(a_i) v_i`, shape `[N, m]`.
     #[track_caller]
-    pub fn curvature(&mut self, charges: Charges, v: Var) -> Var {
+    pub fn curvature(&mut self, charges: Interaction, v: Var) -> Var {
         let shape = self.check_charges("curvature", &charges);
         if *self.shape(v) != shape {
             self.refuse("curvature", "v must have the shape of a", &[charges.a, v]);
@@ -293,7 +293,7 @@ impl Tape {
 
     /// The shape `[N, m]` of the evaluation points.
     #[track_caller]
-    fn check_charges(&self, op: &str, charges: &Charges) -> Shape {
+    fn check_charges(&self, op: &str, charges: &Interaction) -> Shape {
         let operands = charges.operands();
         let [epsilon, a, y, x] = operands.map(|v| self.shape(v).to_vec());
         let dimensions = [&a, &y, &x].map(|s| if s.len() == 2 { s[1] } else { 0 });

@@ -5,7 +5,7 @@
 
 use crate::{oracle, support};
 use coulomb_gan::exec::check::check_gradient;
-use coulomb_gan::tape::op::Charges;
+use coulomb_gan::tape::op::Interaction;
 use coulomb_gan::tape::{Tape, Var};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
@@ -99,7 +99,7 @@ fn close(what: &str, a: &[f64], b: &[f64], tolerance: f64) -> Result<(), String>
 /// A tape with potential and field at `a` due to `y` and `x`; the three may be the same value.
 struct Recorded {
     tape: Tape,
-    charges: Charges,
+    charges: Interaction,
     phi: Var,
     field: Var,
 }
@@ -108,7 +108,7 @@ fn record(d: u32, names: [&str; 3], rows: [usize; 3], m: usize) -> Recorded {
     let mut tape = Tape::new();
     let [a, y, x] = [0, 1, 2].map(|i| tape.input(names[i], [rows[i], m]));
     let epsilon = tape.constant(EPSILON, [1]);
-    let charges = Charges {
+    let charges = Interaction {
         d,
         epsilon,
         a,
@@ -187,7 +187,7 @@ fn the_field_is_minus_the_gradient_of_the_potential_however_recorded() {
             [sets.generated, sets.real, sets.generated],
             sets.m,
         );
-        let Charges { a, y, x, .. } = r.charges;
+        let Interaction { a, y, x, .. } = r.charges;
         let by_hand = support::elementary_potential(&mut r.tape, sets.d, EPSILON, [a, y, x]);
         let gradients = [r.phi, by_hand].map(|phi| r.tape.grad_of_sum(phi, &[a])[0]);
         let mut source = |name: &str| if name == "y" { sets.y() } else { sets.x() };
@@ -327,7 +327,7 @@ fn on_devices(
 ) -> Vec<[Vec<f32>; 2]> {
     let mut t = Tape::new();
     let [va, vy, vx] = [("a", a), ("y", y), ("x", x)].map(|(n, p)| t.input(n, [p.len() / m, m]));
-    let charges = Charges {
+    let charges = Interaction {
         d,
         epsilon: t.input("epsilon", [1]),
         a: va,
@@ -405,7 +405,7 @@ fn sums_of_different_sizes_in_one_program() {
     let product = t.matmul(left, false, right, true);
     t.output("product", product);
     for (name, [y, x]) in [("many", many), ("few", few), ("many again", many)] {
-        let charges = Charges {
+        let charges = Interaction {
             d: 3,
             epsilon,
             a,

@@ -10,7 +10,7 @@ use coulomb_gan::exec::gpu::{self, Device, Engine};
 use coulomb_gan::exec::{Backend, Executor, Precision, Program, Store};
 use coulomb_gan::numbers::rng;
 use coulomb_gan::objective::{Draw, Feed};
-use coulomb_gan::tape::op::Charges;
+use coulomb_gan::tape::op::Interaction;
 use coulomb_gan::tape::{Op, Tape};
 use coulomb_gan::train::Config;
 use coulomb_gan::train::model::Model;
@@ -218,7 +218,7 @@ fn kernels_for_real_devices() {
     for (name, points) in [("few dimensions", a), ("many dimensions", b)] {
         let epsilon = t.constant(1.0, [1]);
         let nearer = t.scale(points, 0.5);
-        let charges = Charges {
+        let charges = Interaction {
             d: 3,
             epsilon,
             a: points,

@@ -6,7 +6,7 @@ use crate::support;
 use coulomb_gan::exec::check::check_gradient;
 use coulomb_gan::exec::{Backend, Precision, Store};
 use coulomb_gan::tape::convolution::Convolution;
-use coulomb_gan::tape::op::Charges;
+use coulomb_gan::tape::op::Interaction;
 use coulomb_gan::tape::{Op, Tape, Var, Window};
 
 /// A central difference with `h = 1e-5` leaves about 1e-10, more where third derivatives are large.
@@ -244,8 +244,8 @@ fn filters(t: &mut Tape, stride: [usize; 2], padding: [usize; 2]) -> (Var, Vec<V
 }
 
 /// Five points in three dimensions among seven charges.
-fn coulomb(t: &mut Tape, f: fn(&mut Tape, Charges, Var) -> Var) -> (Var, Vec<Var>) {
-    let charges = Charges {
+fn coulomb(t: &mut Tape, f: fn(&mut Tape, Interaction, Var) -> Var) -> (Var, Vec<Var>) {
+    let charges = Interaction {
         d: 3,
         epsilon: t.constant(0.8, [1]),
         a: t.input("a", [5, 3]),

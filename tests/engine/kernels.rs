@@ -7,7 +7,7 @@ use std::path::Path;
 
 use coulomb_gan::exec::Precision;
 use coulomb_gan::exec::gpu::{Engine, Source, sources};
-use coulomb_gan::tape::op::Charges;
+use coulomb_gan::tape::op::Interaction;
 use coulomb_gan::tape::{Tape, Window};
 use coulomb_gan::train::model::Model;
 use coulomb_gan::train::presets::{PRESETS, preset};
@@ -115,7 +115,7 @@ fn everything_the_primitives_compile() {
         for m in [2, 17] {
             let [a, y, x] = ["p", "y", "x"].map(|name| t.input(&format!("{name}{m}"), [n, m]));
             let epsilon = t.constant(1.0, [1]);
-            let charges = Charges {
+            let charges = Interaction {
                 d: 3,
                 epsilon,
                 a,

@@ -4,7 +4,7 @@
 use crate::support;
 use coulomb_gan::exec::{Backend, Precision, Program, Store};
 use coulomb_gan::numbers::Shape;
-use coulomb_gan::tape::op::Charges;
+use coulomb_gan::tape::op::Interaction;
 use coulomb_gan::tape::plan::Plan;
 use coulomb_gan::tape::{Tape, Var, Window};
 use proptest::prelude::*;
@@ -195,7 +195,7 @@ impl Cook {
                 let [a, y, x] = [a, b, c].map(|v| self.full(v));
                 let t = &mut self.tape;
                 let epsilon = t.constant(1.0, [1]);
-                let charges = Charges {
+                let charges = Interaction {
                     d: 3,
                     epsilon,
                     a,

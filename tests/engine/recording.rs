@@ -3,7 +3,7 @@
 
 use crate::support;
 use coulomb_gan::exec::{Backend, Store};
-use coulomb_gan::tape::op::Charges;
+use coulomb_gan::tape::op::Interaction;
 use coulomb_gan::tape::{Tape, Var};
 
 #[test]
@@ -32,8 +32,8 @@ fn charges(
     x: &[usize],
     epsilon: &[usize],
     d: u32,
-) -> Charges {
-    Charges {
+) -> Interaction {
+    Interaction {
         d,
         epsilon: t.input("epsilon", epsilon),
         a: t.input("a", a),

@@ -134,7 +134,7 @@ impl Cut {
 mod tests {
     use super::*;
     use crate::tape::Tape;
-    use crate::tape::op::Charges;
+    use crate::tape::op::Interaction;
     use crate::tape::plan::Plan;
 
     #[test]
@@ -145,7 +145,7 @@ mod tests {
         let elu = t.elu(product);
         let sum = t.sum(elu, 1..2);
         let points = t.input("points", [130, 60]);
-        let charges = Charges {
+        let charges = Interaction {
             d: 3,
             epsilon: t.constant(1.0, [1]),
             a: points,

@@ -7,7 +7,7 @@ use super::kernel::{
 };
 use super::memory::Memory;
 use crate::numbers::Shape;
-use crate::tape::op::Charges;
+use crate::tape::op::Interaction;
 use crate::tape::{Op, Tape, Var};
 
 /// The kernel that computes `v`, which is neither pointwise nor a source.
@@ -55,7 +55,7 @@ pub(super) fn kernel(tape: &Tape, v: Var, memory: &Memory) -> Kernel {
             sizes: (tape.pooling(v)).expect("sizes that were checked while recording"),
         })
     };
-    let pairs = |what, charges: &Charges| {
+    let pairs = |what, charges: &Interaction| {
         let [n, m] = [0, 1].map(|axis| tape.shape(charges.a)[axis]);
         let [y, x] = [charges.y, charges.x].map(|v| tape.shape(v)[0]);
         Kernel::Pairs(Pairs {

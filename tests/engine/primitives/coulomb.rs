@@ -1,7 +1,7 @@
 //! Sums over pairs of a point and a charge.
 
 use coulomb_gan::numbers::Shape;
-use coulomb_gan::tape::op::Charges;
+use coulomb_gan::tape::op::Interaction;
 use coulomb_gan::tape::{Tape, Var};
 
 use super::{Draw, Trial};
@@ -19,7 +19,7 @@ pub fn coulomb(
     draw: &Draw,
     width: fn(usize) -> usize,
     extra_power: u32,
-    record: fn(&mut Tape, Charges, Var) -> Var,
+    record: fn(&mut Tape, Interaction, Var) -> Var,
     formula: CoulombFormula,
 ) -> Vec<Trial> {
     let [n, real, generated, m] = draw.sizes;
@@ -42,7 +42,7 @@ pub fn coulomb(
     let trial = |d: u32| {
         let mut t = Tape::new();
         let [a, y, x, v, epsilon] = [0, 1, 2, 3, 4].map(|i| t.input(numbers[i].0, &numbers[i].1));
-        let charges = Charges {
+        let charges = Interaction {
             d,
             epsilon,
             a,
