@@ -18,6 +18,9 @@
 //! M = L(y) + |γ L(y) − L(x)|
 //! ```
 //!
+//! Points of the plane are given back well by an auto-encoder wherever they lie, unless its code has one number only; `G` then
+//! hears of nothing but the centre of what comes back best, and shrinks to a point there.
+//!
 //! As published `G` and `D` have latents of their own; but `k` follows the generated points that `D` has learnt from, in
 //! place of those that `G` learns from next, which saves a pass of both networks. The networks are those of the run rather
 //! than BEGAN's, which have neither norms nor a tanh at the end, and latents are normal rather than uniform.
