@@ -165,7 +165,7 @@ fn go_back(
             aside.display()
         ));
     }
-    if args.has_new_data() {
+    if args.new_data && tasks::has_other_data(&RunDir::open(run.path())?.1, config) {
         progress.warn("the run goes on with other data than it has had so far");
     }
     Ok(())
