@@ -175,8 +175,13 @@ fn a_folder_that_goes_while_its_run_trains_is_made_again() {
         let output = child.wait_with_output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(143), "{stderr}");
+        // Twice, if it came in between while its folder was being removed.
         let again = "had gone and has been made again; the state is saved there anew";
-        assert_eq!(stderr.matches(again).count(), 1, "{mishap:?}: {stderr}");
+        let said = stderr.matches(again).count();
+        assert!(
+            said == 1 || said > 1 && matches!(mishap, Mishap::Removed),
+            "{stderr}"
+        );
         let step = newest_step(&out).unwrap();
         let last = stderr.lines().last().unwrap();
         assert!(

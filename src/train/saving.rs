@@ -100,6 +100,8 @@ impl Trainer {
         }
         self.saved.step = None;
         if let Some(gone) = gone? {
+            // A checkpoint that failed because the folder went need not wait for its next turn.
+            self.saved.failed = None;
             watch.warn(&format!(
                 "{} had gone and has been made again; the state is saved there anew",
                 gone.display()
