@@ -134,6 +134,84 @@ fn kills_at_any_moment_lose_one_interval_at_most() {
     assert_eq!(litter(&out), Vec::<String>::new());
 }
 
+/// What somebody may do to the folder of a run while it trains.
+#[derive(Debug, Clone, Copy)]
+enum Mishap {
+    Moved,
+    Removed,
+    ConfigGone,
+}
+
+#[test]
+fn a_folder_that_goes_while_its_run_trains_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    for (i, mishap) in [Mishap::Moved, Mishap::Removed, Mishap::ConfigGone]
+        .into_iter()
+        .cycle()
+        .take(9)
+        .enumerate()
+    {
+        let out = folder.path().join(format!("{i} {mishap:?}"));
+        let child = job(&out).spawn().unwrap();
+        wait_until("no checkpoint", || newest_step(&out).is_some_and(|s| s > 0));
+        sleep(Duration::from_millis(37 * i as u64));
+        let config = fs::read(out.join("config.toml")).unwrap();
+        let moved = folder.path().join("moved");
+        match mishap {
+            Mishap::Moved => fs::rename(&out, &moved).unwrap(),
+            // It may write meanwhile.
+            Mishap::Removed => wait_until("it stays", || fs::remove_dir_all(&out).is_ok()),
+            Mishap::ConfigGone => fs::remove_file(out.join("config.toml")).unwrap(),
+        }
+        wait_until("nothing is made again", || {
+            out.join("config.toml").is_file() && newest_step(&out).is_some_and(|s| s > 0)
+        });
+        assert_eq!(fs::read(out.join("config.toml")).unwrap(), config);
+        // Nobody else trains there.
+        let other = run("train", &["--resume", text(&out), "--quiet"]);
+        let said = String::from_utf8_lossy(&other.stderr);
+        assert!(said.contains("in use"), "{mishap:?}: {said}");
+        send(&child, "-TERM");
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(143), "{stderr}");
+        // Twice, if it came in between while its folder was being removed.
+        let again = "had gone and has been made again; the state is saved there anew";
+        let said = stderr.matches(again).count();
+        assert!(
+            said == 1 || said > 1 && matches!(mishap, Mishap::Removed),
+            "{stderr}"
+        );
+        let step = newest_step(&out).unwrap();
+        let last = stderr.lines().last().unwrap();
+        assert!(
+            last.starts_with(&format!("stopped at step {step} (")),
+            "{last}"
+        );
+        let samples = folder.path().join(format!("{i}.npy"));
+        let steps = (step + 5).to_string();
+        for (name, args) in [
+            ("sample", vec!["--run", text(&out), "--out", text(&samples)]),
+            ("evaluate", vec!["--run", text(&out)]),
+            (
+                "train",
+                vec!["--resume", text(&out), "--steps", &steps, "--quiet"],
+            ),
+        ] {
+            let output = run(name, &args);
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{mishap:?} {name}: {stderr}");
+        }
+        assert_eq!(newest_step(&out), Some(step + 5));
+        assert_eq!(litter(&out), Vec::<String>::new());
+        if let Mishap::Moved = mishap {
+            // What was moved is a run as well.
+            assert!(run("evaluate", &["--run", text(&moved)]).status.success());
+            fs::remove_dir_all(&moved).unwrap();
+        }
+    }
+}
+
 fn checkpoint_steps_if_any(out: &Path) -> Vec<u64> {
     match out.join("checkpoints").is_dir() {
         true => checkpoint_steps(out),

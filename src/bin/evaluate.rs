@@ -92,7 +92,11 @@ fn run(args: &Args) -> Result<ExitCode> {
     let mut subject = backend.install(|| tasks::open(&mut config, &backend, &mut reader))?;
     if count < usual {
         reader.warn(&format!(
-            "{count} samples are few: distances come out larger than with the usual {usual}, and cannot be compared"
+            "{} few: distances come out larger than with the usual {usual}, and cannot be compared",
+            match count {
+                1 => "1 sample is".into(),
+                count => format!("{count} samples are"),
+            }
         ));
     }
     let samples = trained.source().draw(seed, count)?;

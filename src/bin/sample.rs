@@ -48,6 +48,12 @@ fn latents(args: &Args) -> Result<Option<Tensor>> {
         return Ok(None);
     };
     let latents = npy::read(file)?;
+    if latents.shape().first() == Some(&0) {
+        return Err(Error::failure(format!(
+            "{} holds no latents; give it a row for each sample",
+            file.display()
+        )));
+    }
     let width = latents.shape().last().copied().unwrap_or(1).max(1);
     let rows = latents.data().chunks(width);
     let bad = rows

@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::numbers::words::quoted;
+use crate::numbers::words::{quoted, word};
 
 /// The command that goes on with the run in `folder`, with `more` flags.
 pub fn resume(folder: &Path, more: &str) -> String {
@@ -18,7 +18,7 @@ pub fn resume(folder: &Path, more: &str) -> String {
 /// The command that started this program.
 pub fn same() -> String {
     let mut words = vec![program(&started())];
-    words.extend(env::args_os().skip(1).map(|word| quoted(Path::new(&word))));
+    words.extend(env::args_os().skip(1).map(|text| word(&text)));
     words.join(" ")
 }
 

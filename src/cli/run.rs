@@ -26,13 +26,29 @@ fn which(text: Option<&str>) -> Which {
 }
 
 /// The folder of a run and which of its states, from `--FLAG`, which is that folder or a checkpoint in it, and
-/// `--checkpoint`.
+/// `--checkpoint`. The run's `config.toml`, `checkpoints/latest`, or a folder in it stand for the run.
 ///
 /// # Errors
 /// If both name a checkpoint, or the one that is named lies in no run.
 pub fn meant(flag: &str, path: &Path, checkpoint: Option<&str>) -> Result<(PathBuf, Which)> {
+    let run = kept::run_of(path);
+    let stands_for_it = ["config.toml", "latest"]
+        .iter()
+        .any(|name| path.ends_with(name));
+    if let Some(run) = &run
+        && (stands_for_it && path.is_file() || path.is_dir() && !path.join("config.toml").is_file())
+    {
+        return Ok((run.clone(), which(checkpoint)));
+    }
     match (path.is_file(), checkpoint) {
-        (true, None) => Ok((kept::run_of(path)?, Which::File(path.to_owned()))),
+        (true, None) => match run {
+            Some(run) => Ok((run, Which::File(path.to_owned()))),
+            None => Err(Error::failure(format!(
+                "{} is not in the folder of a run; name that folder with --{flag}, and a checkpoint that lies elsewhere \
+                 with --checkpoint",
+                path.display()
+            ))),
+        },
         (true, Some(which)) => Err(Error::usage(format!(
             "--checkpoint {which} is of no use with --{flag} {}, which is a checkpoint; leave it out",
             path.display()

@@ -1,20 +1,21 @@
-//! Signals that ask a training to end: it finishes the step, saves and leaves. A second Ctrl-C leaves at once.
+//! Signals that ask a training to end: it finishes the step, saves and leaves. A second Ctrl-C leaves at once. Before it has
+//! begun there is nothing to save, and the first signal ends the program, whatever it is at.
 
 #![cfg_attr(
     unix,
     expect(unsafe_code, reason = "the C library tells which signals are ignored")
 )]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use signal_hook::consts::SIGINT;
-use signal_hook::flag;
+use signal_hook::{flag, low_level};
 
-use super::console;
-use crate::numbers::{Error, Result};
+use super::{again, console};
+use crate::numbers::{Error, Result, atomic};
 
 /// The signals, what they are called, and with which code the program ends after them: 128 and the signal's number, as
 /// shells have it, but for USR1 what job schedulers take as "start me again".
@@ -60,12 +61,15 @@ impl Signals {
         let last = Arc::new(AtomicUsize::new(0));
         let again = Arc::new(AtomicBool::new(false));
         let register = || {
-            // First, so that it finds `again` as it was before this very signal.
-            flag::register_conditional_shutdown(SIGINT, 130, Arc::clone(&again))?;
             for (number, ..) in SIGNALS {
-                if !is_left_alone(number) {
-                    flag::register_usize(number, Arc::clone(&last), number as usize)?;
+                if is_left_alone(number) {
+                    continue;
                 }
+                if number == SIGINT {
+                    // First, so that it finds `again` as it was before this very signal.
+                    flag::register_conditional_shutdown(SIGINT, 130, Arc::clone(&again))?;
+                }
+                flag::register_usize(number, Arc::clone(&last), number as usize)?;
             }
             Ok::<(), std::io::Error>(())
         };
@@ -84,6 +88,45 @@ impl Signals {
         Ok(Self { last })
     }
 
+    /// Until [`Beginning::over`] gives `place` back, a signal ends the program within a moment: `place` is dropped, files in
+    /// the making go, and the last words say that nothing is lost.
+    pub fn end_before<T: Send + 'static>(&self, place: T) -> Beginning<T> {
+        let place = Arc::new(Mutex::new(Some(place)));
+        let (signals, held) = (self.clone(), Arc::clone(&place));
+        thread::spawn(move || {
+            loop {
+                thread::sleep(LOOK_EVERY);
+                // Kept to the end, if it has come: nothing begins any more, and no error about all this is told.
+                let mut held = taken(&held);
+                if held.is_none() {
+                    return;
+                }
+                let Some((name, code)) = signals.heard_before() else {
+                    continue;
+                };
+                *held = None;
+                atomic::abandon();
+                console::note(&format!(
+                    "stopped before the training had begun ({name}); nothing is lost, and the same command begins again: {}",
+                    again::same()
+                ));
+                // Other threads are at work: what libraries do at an orderly exit might meet them there.
+                low_level::exit(i32::from(code));
+            }
+        });
+        Beginning(place)
+    }
+
+    /// As [`Signals::heard`], but for what only says that a file has become too large: whoever writes that file is told.
+    fn heard_before(&self) -> Option<(&'static str, u8)> {
+        #[cfg(unix)]
+        {
+            let (large, relaxed) = (signal_hook::consts::SIGXFSZ as usize, Ordering::Relaxed);
+            let _ = self.last.compare_exchange(large, 0, relaxed, relaxed);
+        }
+        self.heard()
+    }
+
     /// Whether one has come.
     pub fn is_asked_to_stop(&self) -> bool {
         self.last.load(Ordering::Relaxed) != 0
@@ -97,13 +140,37 @@ impl Signals {
     }
 }
 
-/// Whether whoever started the program wants it to live on: `nohup` ignores the end of the terminal for it.
+/// The time before a training begins, and where it will be.
+#[derive(Debug)]
+pub struct Beginning<T>(Arc<Mutex<Option<T>>>);
+
+impl<T> Beginning<T> {
+    /// From now on signals no longer end the program by themselves.
+    pub fn over(self) -> T {
+        taken(&self.0)
+            .take()
+            .expect("whoever else takes it ends the program")
+    }
+}
+
+impl<T> Drop for Beginning<T> {
+    fn drop(&mut self) {
+        *taken(&self.0) = None;
+    }
+}
+
+fn taken<T>(place: &Mutex<Option<T>>) -> MutexGuard<'_, Option<T>> {
+    place.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether whoever started the program wants it to live on: `nohup` ignores the end of the terminal for it, and shells ignore
+/// Ctrl-C for what a script starts in the background.
 #[cfg(unix)]
 fn is_left_alone(number: i32) -> bool {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
     // SAFETY: with no new action this only writes the present one, into memory of the right size and alignment.
     let answer = unsafe { libc::sigaction(number, std::ptr::null(), action.as_mut_ptr()) };
-    if number != libc::SIGHUP || answer != 0 {
+    if ![libc::SIGHUP, libc::SIGINT].contains(&number) || answer != 0 {
         return false;
     }
     // SAFETY: the call succeeded, so it has filled the structure in.

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use super::progress::Progress;
-use super::start;
+use super::{again, start};
 use crate::exec::Backend;
 use crate::numbers::words::quoted;
 use crate::numbers::{Error, Result};
@@ -42,12 +42,10 @@ pub fn complete(
     let (begun, first) = (Instant::now(), trainer.step());
     let trained = trainer.run(run, progress);
     progress.finish();
-    if let Err(e) = trained {
-        return Err(Error::failure(format!(
-            "{e}{}",
-            how_to_go_on(trainer, again)
-        )));
-    }
+    let stopped = |e: Error, trainer: &Trainer| {
+        Error::failure(format!("{e}{}", how_to_go_on(trainer, again)))
+    };
+    trained.map_err(|e| stopped(e, trainer))?;
     if trainer.step() < config.steps {
         return Ok(None);
     }
@@ -55,9 +53,13 @@ pub fn complete(
         let (steps, seconds) = (trainer.step() - first, begun.elapsed().as_secs_f64());
         progress.say(&format!("{steps} steps in {seconds:.0} s"));
     }
-    let finished = start::guarded(|| trainer.finish(run, backend))
-        .map_err(|e| unshown(&format!("what shows it could not be made: {e}"), again))?;
-    Ok(Some(finished))
+    let finished = start::guarded(|| trainer.finish(run, backend));
+    // That has taken a while, too.
+    let secured = trainer.secure(run, progress);
+    secured.map_err(|e| stopped(e, trainer))?;
+    finished
+        .map(Some)
+        .map_err(|e| unshown(&format!("what shows it could not be made: {e}"), again))
 }
 
 /// A training that is complete, but not everything that shows it, for this reason.
@@ -73,7 +75,10 @@ fn how_to_go_on(trainer: &Trainer, again: &dyn Fn(&str) -> String) -> String {
     if !trainer.is_worth_going_on() {
         return String::new();
     }
-    let file = trainer.saved_elsewhere().map(quoted);
-    let flag = file.map_or(String::new(), |file| format!("--checkpoint {file}"));
-    format!("; go on with: {}", again(&flag))
+    let command = match (trainer.refuge(), trainer.saved_elsewhere()) {
+        (Some(run), _) => again::resume(run, ""),
+        (None, Some(file)) => again(&format!("--checkpoint {}", quoted(file))),
+        (None, None) => again(""),
+    };
+    format!("; go on with: {command}")
 }

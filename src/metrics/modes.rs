@@ -114,7 +114,8 @@ impl ModeReport {
             share_min: smallest(&shares),
             share_max: largest(&shares),
             kl: kl_to_uniform(&nearest_counts),
-            std_mean: stds.iter().sum::<f64>() / stds.len().max(1) as f64,
+            // The sum of none is said to be -0.
+            std_mean: (0.0 + stds.iter().sum::<f64>()) / stds.len().max(1) as f64,
             std_min: smallest(&stds),
             std_max: largest(&stds),
             shares,

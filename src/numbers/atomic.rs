@@ -3,16 +3,21 @@
 //! A file in the making is called `.writing-PROCESS-NUMBER` and is locked by whoever makes it. The lock ends with the
 //! process, however that ends; so an unlocked one is litter, and [`sweep`] takes it away.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Error, Result};
 
 /// How the names of files in the making begin.
 const PREFIX: &str = ".writing-";
+
+/// The files that this process has in the making.
+static DRAFTS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// Writes `path` so that a crash, a full disk or a power cut at any moment leaves either the complete old
 /// file or the complete new one.
@@ -86,6 +91,21 @@ pub fn sweep(folder: &Path) {
     }
 }
 
+/// Removes the files that this process has in the making, and lets it make no more, nor finish with an error about those:
+/// for a program that ends in the middle of its work. Whoever tries waits for the end of the process.
+pub fn abandon() {
+    let drafts = drafts();
+    for path in drafts.iter() {
+        // What cannot be removed is swept away another time.
+        let _ = fs::remove_file(path);
+    }
+    std::mem::forget(drafts);
+}
+
+fn drafts() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    DRAFTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Whether a file or folder of this name is in the making, or was when its maker ended.
 pub fn is_draft(name: &OsStr) -> bool {
     name.to_string_lossy().starts_with(PREFIX)
@@ -136,17 +156,22 @@ impl Draft {
     fn new(folder: &Path) -> io::Result<Self> {
         loop {
             let path = draft_name(folder);
+            // Known from its first moment on.
+            let mut drafts = drafts();
             let file = match OpenOptions::new().write(true).create_new(true).open(&path) {
                 // A process of that number, long gone or of another machine, has left it.
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
                 other => other?,
             };
-            if is_safe(&path, &file) {
-                return Ok(Self {
-                    path,
-                    file,
-                    is_kept: false,
-                });
+            drafts.insert(path.clone());
+            drop(drafts);
+            let draft = Self {
+                path,
+                file,
+                is_kept: false,
+            };
+            if is_safe(&draft.path, &draft.file) {
+                return Ok(draft);
             }
         }
     }
@@ -154,6 +179,8 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
+        let mut drafts = drafts();
+        drafts.remove(&self.path);
         if !self.is_kept {
             let _ = fs::remove_file(&self.path);
         }

@@ -10,7 +10,7 @@ use super::{Error, Result, words};
 #[derive(Debug)]
 pub struct Lock {
     /// The operating system releases the lock with it.
-    _file: File,
+    file: File,
 }
 
 /// What came of asking for a lock.
@@ -44,12 +44,17 @@ impl Lock {
                     let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| {
                         writeln!(file, "process {}{}", std::process::id(), on_host())
                     });
-                    Ok(Taken::Ours(Self { _file: file }))
+                    Ok(Taken::Ours(Self { file }))
                 }
                 Err(TryLockError::WouldBlock) => Ok(Taken::Held(holder(&mut file))),
                 Err(TryLockError::Error(_)) => Ok(Taken::Impossible),
             };
         }
+    }
+
+    /// Whether it is still that of the file `path`, which somebody may have removed, moved or replaced.
+    pub fn is_at(&self, path: &Path) -> bool {
+        is_at(path, &self.file)
     }
 }
 
@@ -112,6 +117,7 @@ mod tests {
         };
         let own = format!("process {}", std::process::id());
         assert!(who.starts_with(&own), "{who}");
+        assert!(lock.is_at(&path));
         drop(lock);
         #[cfg(unix)]
         {

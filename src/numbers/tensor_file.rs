@@ -1,10 +1,14 @@
 //! Named tensors in one file, in the `safetensors` format that PyTorch, NumPy, JAX and others read.
+//!
+//! The metadata of files that are written here also hold a checksum of all numbers, with which a file is compared when it is
+//! read: a disk that returns other bytes than it was given does not say so.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
+use crc32fast::Hasher;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Deserialize;
@@ -16,6 +20,9 @@ use super::{Error, Result, Shape, Tensor};
 /// Numbers that are written at a time.
 const PART: usize = 1 << 14;
 
+/// The key of the checksum in a file's metadata: the CRC-32 of the numbers' bytes, and how many bytes those are.
+const CHECKSUM: &str = "crc32";
+
 /// Bytes of a header beyond which it is not read; the library's own limit.
 const LONGEST_HEADER: u64 = 100_000_000;
 
@@ -24,7 +31,7 @@ const LONGEST_HEADER: u64 = 100_000_000;
 pub struct TensorFile {
     /// The tensors, by name.
     pub tensors: BTreeMap<String, Tensor>,
-    /// Facts about them, by name (the format's `__metadata__`).
+    /// Facts about them, by name (the format's `__metadata__`, without the checksum).
     pub metadata: BTreeMap<String, String>,
 }
 
@@ -42,8 +49,8 @@ impl TensorFile {
     /// Reads a file of tensors. Those of other floats, as programs that shrink files write them, become `f32`.
     ///
     /// # Errors
-    /// If the file is missing, truncated, not safetensors, or holds elements that are not floats of 16, 32 or 64
-    /// bits, or numbers beyond `f32`.
+    /// If the file is missing, truncated, not safetensors, other than it was written, or holds elements that are not floats
+    /// of 16, 32 or 64 bits, or numbers beyond `f32`.
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = fs::read(path).map_err(|e| Error::io("read", path, &e))?;
         Self::parse(&bytes).map_err(|why| Error::failure(format!("{} {why}", path.display())))
@@ -54,8 +61,17 @@ impl TensorFile {
     /// # Errors
     /// As [`TensorFile::read`].
     pub fn parse(bytes: &[u8]) -> std::result::Result<Self, String> {
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(incomplete)?;
+        let (length, header) = SafeTensors::read_metadata(bytes).map_err(incomplete)?;
         let file = SafeTensors::deserialize(bytes).map_err(incomplete)?;
+        let mut metadata: BTreeMap<String, String> = header
+            .metadata()
+            .clone()
+            .unwrap_or_default()
+            .into_iter()
+            .collect();
+        if let Some(written) = metadata.remove(CHECKSUM) {
+            compare(&written, &bytes[8 + length..])?;
+        }
         let mut tensors = BTreeMap::new();
         for (name, view) in file.tensors() {
             let numbers = numbers(&view).map_err(|why| {
@@ -65,12 +81,29 @@ impl TensorFile {
             let tensor = Tensor::new(view.shape(), numbers).map_err(incomplete)?;
             tensors.insert(name, tensor);
         }
-        let metadata: HashMap<String, String> = header.metadata().clone().unwrap_or_default();
-        Ok(Self {
-            tensors,
-            metadata: metadata.into_iter().collect(),
-        })
+        Ok(Self { tensors, metadata })
     }
+}
+
+/// Compares the checksum that was `written` with that of the `numbers`. If those are more or fewer bytes, somebody has made
+/// the file of one of ours, with other floats or some of the tensors, and has kept what it said of that one.
+fn compare(written: &str, numbers: &[u8]) -> std::result::Result<(), String> {
+    let (_, size) = written.split_once(' ').unwrap_or_default();
+    if size.parse() != Ok(numbers.len()) {
+        return Ok(());
+    }
+    let found = checked(crc32fast::hash(numbers), numbers.len());
+    match written == found {
+        true => Ok(()),
+        false => {
+            Err("is damaged: its numbers are not those that were written, by their checksum".into())
+        }
+    }
+}
+
+/// A checksum of so many bytes as it stands in the metadata.
+fn checked(checksum: u32, bytes: usize) -> String {
+    format!("{checksum:08x} {bytes}")
 }
 
 /// What to say of a damaged file.
@@ -142,7 +175,9 @@ pub fn read_metadata(path: &Path) -> Result<BTreeMap<String, String>> {
     }
     let header: serde_json::Result<Header> = serde_json::from_slice(&header);
     let header = header.map_err(|e| damaged(&e.to_string()))?;
-    Ok(header.metadata.unwrap_or_default())
+    let mut metadata = header.metadata.unwrap_or_default();
+    metadata.remove(CHECKSUM);
+    Ok(metadata)
 }
 
 /// Writes tensors, sorted by name, straight from where they are: a checkpoint of large networks is never copied in
@@ -156,8 +191,17 @@ pub fn write(
     tensors: &[(&str, &Shape, &[f32])],
     metadata: &BTreeMap<String, String>,
 ) -> Result<()> {
+    let mut checksum = Hasher::new();
+    parts(tensors, |part| {
+        checksum.update(part);
+        Ok(())
+    })
+    .map_err(|e| Error::io("write", path, &e))?;
+    let mut metadata = metadata.clone();
+    let size = tensors.iter().map(|(.., data)| size_of_val(*data)).sum();
+    metadata.insert(CHECKSUM.into(), checked(checksum.finalize(), size));
     let mut header: BTreeMap<&str, serde_json::Value> = BTreeMap::new();
-    header.insert("__metadata__", metadata.clone().into_iter().collect());
+    header.insert("__metadata__", metadata.into_iter().collect());
     let mut end = 0;
     for (name, shape, data) in tensors {
         let start = end;
@@ -172,14 +216,22 @@ pub fn write(
     write_atomically(path, |w| {
         w.write_all(&(header.len() as u64).to_le_bytes())?;
         w.write_all(&header)?;
-        let mut bytes = Vec::with_capacity(4 * PART);
-        for part in tensors.iter().flat_map(|(.., data)| data.chunks(PART)) {
-            bytes.clear();
-            bytes.extend(part.iter().flat_map(|x| x.to_le_bytes()));
-            w.write_all(&bytes)?;
-        }
-        Ok(())
+        parts(tensors, |part| w.write_all(part))
     })
+}
+
+/// Hands over the bytes of all numbers as a file has them, a part at a time.
+fn parts(
+    tensors: &[(&str, &Shape, &[f32])],
+    mut take: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut bytes = Vec::with_capacity(4 * PART);
+    for part in tensors.iter().flat_map(|(.., data)| data.chunks(PART)) {
+        bytes.clear();
+        bytes.extend(part.iter().flat_map(|x| x.to_le_bytes()));
+        take(&bytes)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -224,6 +276,33 @@ mod tests {
             message.contains("a is not a complete safetensors file (invalid header length)"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn changed_numbers_are_noticed_and_files_without_a_checksum_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        example().write(&path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        for at in header..bytes.len() {
+            let mut bytes = bytes.clone();
+            bytes[at] ^= 0x10;
+            let message = TensorFile::parse(&bytes).unwrap_err();
+            assert!(message.starts_with("is damaged: its numbers"), "{message}");
+        }
+        // As earlier versions, and other programs, write them.
+        let mut earlier = bytes.clone();
+        let at = bytes.windows(5).position(|w| w == b"crc32").unwrap();
+        earlier[at..at + 5].copy_from_slice(b"notes");
+        earlier[header] ^= 0x10;
+        assert!(TensorFile::parse(&earlier).is_ok());
+        // Made of a larger one, by a program that copies what was said of that.
+        let mut part = bytes.clone();
+        let at = bytes.windows(3).position(|w| w == b" 24").unwrap();
+        part[at..at + 3].copy_from_slice(b" 96");
+        part[header] ^= 0x10;
+        assert!(TensorFile::parse(&part).is_ok());
     }
 
     /// A file of one tensor `x` of this type and shape.

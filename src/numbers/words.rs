@@ -1,6 +1,7 @@
 //! How numbers and names are said to people: times, sizes, counts, and paths that can be pasted into a shell.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::path::Path;
 
 /// A time as one or two units: `45 s`, `3 min 20 s`, `2 h 05 min`, `3 days 4 h`, `483 days`, `2.3 years`.
@@ -62,13 +63,28 @@ pub fn count(n: u64) -> String {
     groups.fold(first.to_owned(), |text, group| text + " " + &group)
 }
 
-/// A path as a POSIX shell takes it: bare if it may be, else in quotes. A dash in front would make it a flag, so
-/// `./` goes before it.
-#[cfg(unix)]
+/// A path as a shell takes it: bare if it may be, else in quotes. A dash in front would make it a flag, so `./` goes before
+/// it.
 pub fn quoted(path: &Path) -> String {
+    let is_like_a_flag = path.as_os_str().as_encoded_bytes().starts_with(b"-");
+    let front = match (is_like_a_flag, cfg!(unix)) {
+        (false, _) => "",
+        (true, true) => "./",
+        (true, false) => ".\\",
+    };
+    in_quotes(front, path.as_os_str())
+}
+
+/// A word of a command line as a shell takes it.
+pub fn word(word: &OsStr) -> String {
+    in_quotes("", word)
+}
+
+/// `front` and `word` as a POSIX shell takes them.
+#[cfg(unix)]
+fn in_quotes(front: &str, word: &OsStr) -> String {
     use std::os::unix::ffi::OsStrExt;
-    let bytes = path.as_os_str().as_bytes();
-    let front = if bytes.starts_with(b"-") { "./" } else { "" };
+    let bytes = word.as_bytes();
     let safe = |b: &u8| b.is_ascii_alphanumeric() || b"_./:@%+=,-".contains(b);
     match std::str::from_utf8(bytes) {
         Ok(text) if bytes.iter().all(safe) && !text.is_empty() => format!("{front}{text}"),
@@ -77,11 +93,10 @@ pub fn quoted(path: &Path) -> String {
     }
 }
 
-/// A path as a shell of Windows takes it: bare if it may be, else in double quotes, which no file's name contains.
+/// `front` and `word` as a shell of Windows takes them: in double quotes, if at all, which no file's name contains.
 #[cfg(not(unix))]
-pub fn quoted(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    let front = if text.starts_with('-') { ".\\" } else { "" };
+fn in_quotes(front: &str, word: &OsStr) -> String {
+    let text = word.to_string_lossy();
     let safe = |c: char| c.is_ascii_alphanumeric() || "_./:@+=,-\\".contains(c);
     match escaped(&text) {
         text if text.chars().all(safe) && !text.is_empty() => format!("{front}{text}"),
@@ -201,7 +216,6 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_shell_reads_quoted_paths_back() {
-        use std::ffi::OsStr;
         use std::os::unix::ffi::OsStrExt;
         for (name, words) in [
             (&b"runs/mixture-0001"[..], "runs/mixture-0001"),
@@ -217,5 +231,7 @@ mod tests {
         ] {
             assert_eq!(quoted(Path::new(OsStr::from_bytes(name))), words);
         }
+        assert_eq!(word(OsStr::new("--steps")), "--steps");
+        assert_eq!(word(OsStr::new("-r f")), "'-r f'");
     }
 }

@@ -22,14 +22,33 @@ pub fn whole<T: TryFrom<u64>>(flag: &str, text: &str, least: u64, most: u64) -> 
             None if most >= 1_000_000 => ", such as 5000, 100k or 1e6",
             _ => "",
         };
-        let text = typed(text);
-        Error::usage(format!(
-            "--{flag} must be a whole number from {least} to {most}{examples}, not {text}"
-        ))
+        outside(
+            flag,
+            least,
+            most,
+            &format!("{examples}, not {}", typed(text)),
+        )
     })
 }
 
-/// The value of `--flag` as any whole number that fits `T`; its range is checked elsewhere.
+/// Whether the number of `--flag`, wherever it comes from, is from `least` to `most`.
+///
+/// # Errors
+/// If it is not, in the words of [`whole`].
+pub fn within(flag: &str, number: u64, least: u64, most: u64) -> Result<()> {
+    match (least..=most).contains(&number) {
+        true => Ok(()),
+        false => Err(outside(flag, least, most, &format!(", not {number}"))),
+    }
+}
+
+fn outside(flag: &str, least: u64, most: u64, rest: &str) -> Error {
+    Error::usage(format!(
+        "--{flag} must be a whole number from {least} to {most}{rest}"
+    ))
+}
+
+/// The value of `--flag` as any whole number that fits `T`, for flags that have no other limits.
 ///
 /// # Errors
 /// If it is not one.
@@ -127,7 +146,7 @@ fn exact(text: &str) -> Option<u64> {
 }
 
 /// What was typed, to be shown.
-fn typed(text: &str) -> String {
+pub fn typed(text: &str) -> String {
     match text {
         "" => "an empty text".into(),
         text => escaped(text).into(),

@@ -6,9 +6,10 @@
 //! draw is a function of seed and step, so there is nothing else to save.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::kept::steps_in;
+use super::model::Model;
 use super::{Config, RunDir};
 use crate::exec::Store;
 use crate::numbers::tensor_file::{self, TensorFile};
@@ -30,16 +31,17 @@ pub struct Facts {
     pub judged: Option<(u64, f64)>,
 }
 
-/// Writes the state of a run where its checkpoints are.
+/// Writes the state of a run where its checkpoints are; returns the file.
 ///
 /// # Errors
 /// If it cannot be written.
-pub fn save(run: &RunDir, config: &Config, facts: Facts, store: &Store) -> Result<()> {
+pub fn save(run: &RunDir, config: &Config, facts: Facts, store: &Store) -> Result<PathBuf> {
     let folder = run.file("checkpoints");
     // Somebody may have removed it; if it cannot be made, the next line says so.
     let _ = std::fs::create_dir_all(&folder);
     let path = folder.join(format!("step-{:09}.safetensors", facts.step));
-    write(&path, config, facts, store)
+    write(&path, config, facts, store)?;
+    Ok(path)
 }
 
 /// Writes the state of a run to `path`.
@@ -87,12 +89,53 @@ fn advice(path: &Path) -> String {
     })
 }
 
-/// Reads `path` into `store`, which already holds a tensor of the right shape under every expected name.
-/// Returns the facts.
+/// Reads `path` into `store`, which already holds a tensor of the right shape under every expected name, to go on from
+/// there. Returns the facts.
 ///
 /// # Errors
-/// If the file is damaged, comes from another program, another run, or another architecture.
+/// If the file is damaged, holds a part of a state only, or comes from another program, another run, or another
+/// architecture.
 pub fn load(path: &Path, config: &Config, store: &mut Store) -> Result<Facts> {
+    let all = store.names().map(String::from).collect();
+    let (step, metadata) = read(path, config, store, &all)?;
+    let plateau = |patience| {
+        let state = metadata.get("plateau")?;
+        Plateau::restore(patience, state)
+    };
+    let plateau = match config.schedule {
+        Schedule::Exponential { .. } => None,
+        Schedule::Plateau { patience } => Some(plateau(patience).ok_or_else(|| {
+            Error::failure(format!(
+                "{} does not say how far its learning rates are{}",
+                path.display(),
+                advice(path)
+            ))
+        })?),
+    };
+    Ok(Facts {
+        step,
+        plateau,
+        judged: judged(&metadata),
+    })
+}
+
+/// Reads `path` into `store` as far as it goes, if it has the tensors that samples are drawn with: somebody may have left
+/// the others out, which take most of the space. Returns the step.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_to_sample(path: &Path, config: &Config, store: &mut Store) -> Result<u64> {
+    let needed = Model::names_to_sample(config);
+    read(path, config, store, &needed).map(|(step, _)| step)
+}
+
+/// Reads `path` into `store`, with all the tensors that are `needed`; returns the step and the metadata.
+fn read(
+    path: &Path,
+    config: &Config,
+    store: &mut Store,
+    needed: &BTreeSet<String>,
+) -> Result<(u64, BTreeMap<String, String>)> {
     let file =
         TensorFile::read(path).map_err(|e| Error::failure(format!("{e}{}", advice(path))))?;
     let refuse = |why: String| Error::failure(format!("{} {why}", path.display()));
@@ -112,19 +155,6 @@ pub fn load(path: &Path, config: &Config, store: &mut Store) -> Result<Facts> {
     }
     let step = file.metadata.get("step").and_then(|s| s.parse().ok());
     let step = step.ok_or_else(|| refuse(format!("does not say its step{}", advice(path))))?;
-    let plateau = |patience| {
-        let state = file.metadata.get("plateau")?;
-        Plateau::restore(patience, state)
-    };
-    let plateau = match config.schedule {
-        Schedule::Exponential { .. } => None,
-        Schedule::Plateau { patience } => Some(plateau(patience).ok_or_else(|| {
-            refuse(format!(
-                "does not say how far its learning rates are{}",
-                advice(path)
-            ))
-        })?),
-    };
     if file.metadata.get("seed") != Some(&config.seed.to_string()) {
         return Err(refuse(format!(
             "belongs to a run with another seed than {}; name a checkpoint of this run, or put back the config.toml \
@@ -132,34 +162,45 @@ pub fn load(path: &Path, config: &Config, store: &mut Store) -> Result<Facts> {
             config.seed
         )));
     }
-    let expected: BTreeSet<String> = store.names().map(String::from).collect();
-    if let Some(name) = expected.iter().find(|n| !file.tensors.contains_key(*n)) {
-        return Err(refuse(format!(
-            "is of another architecture: it lacks {name}; name a checkpoint of this run, or put back the config.toml \
-             that it was trained with"
-        )));
-    }
-    if let Some(name) = file.tensors.keys().find(|n| !expected.contains(*n)) {
-        return Err(refuse(format!(
-            "is of another architecture: it has {name} beyond what the configuration describes"
-        )));
-    }
+    let other = |why: String| {
+        refuse(format!(
+            "is of another architecture: {why}; name a checkpoint of this run, or put back the config.toml that it was \
+             trained with"
+        ))
+    };
     for (name, tensor) in &file.tensors {
-        let wanted = store.shape_of(name).cloned();
-        if wanted.as_ref() != Some(tensor.shape()) {
-            let wanted = wanted.unwrap_or_else(|| [0].into());
-            return Err(refuse(format!(
-                "is of another architecture: {name} is {}, not {wanted}",
-                tensor.shape()
-            )));
+        let wanted = store.shape_of(name);
+        let wanted = wanted.ok_or_else(|| {
+            other(format!(
+                "it has {name} beyond what the configuration describes"
+            ))
+        })?;
+        if wanted != tensor.shape() {
+            let found = tensor.shape();
+            return Err(other(format!("{name} is {found}, not {wanted}")));
         }
+    }
+    let lacks = |name: &&String| !file.tensors.contains_key(*name);
+    let mut lacking = needed.iter().filter(lacks);
+    if let Some(name) = lacking.next() {
+        let more = match lacking.count() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let purpose = match Model::names_to_sample(config)
+            .iter()
+            .any(|name| lacks(&name))
+        {
+            true => "neither training nor `sample` can do without",
+            false => "`sample` can do without, but no training goes on from it",
+        };
+        return Err(refuse(format!(
+            "holds only a part of a state: it lacks {name}{more}, which {purpose}{}",
+            advice(path)
+        )));
     }
     for (name, tensor) in &file.tensors {
         store.insert(name, tensor);
     }
-    Ok(Facts {
-        step,
-        plateau,
-        judged: judged(&file.metadata),
-    })
+    Ok((step, file.metadata))
 }

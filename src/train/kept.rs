@@ -70,7 +70,20 @@ impl Which {
                     ))
                 })
             }
-            Self::File(file) => Ok(Some(file.clone())),
+            Self::File(file) => {
+                // A name alone may be that of one of the run's own.
+                let places = [file.clone(), run.file("checkpoints").join(file)];
+                let found = places.into_iter().find(|file| file.exists());
+                found.map(Some).ok_or_else(|| {
+                    let steps: Vec<u64> = all.iter().map(|(s, _)| *s).collect();
+                    Error::failure(format!(
+                        "there is no checkpoint {}; use latest, best, the path of a file, or a step, of which {path} has \
+                         {}",
+                        file.display(),
+                        listed(&steps)
+                    ))
+                })
+            }
         }
     }
 }
@@ -92,20 +105,13 @@ fn listed(steps: &[u64]) -> String {
     }
 }
 
-/// The folder of the run that the checkpoint `file` lies in.
-///
-/// # Errors
-/// If it lies in none.
-pub fn run_of(file: &Path) -> Result<PathBuf> {
-    let file = std::path::absolute(file).map_err(|e| Error::io("open", file, &e))?;
-    let run = file.parent().and_then(Path::parent);
-    let run = run.filter(|run| run.join("config.toml").is_file());
-    run.map(Path::to_owned).ok_or_else(|| {
-        Error::failure(format!(
-            "{} lies in no run; name the folder of its run instead, and this file with --checkpoint",
-            file.display()
-        ))
-    })
+/// The folder of the run that `path` lies in, as a checkpoint does, or `config.toml`; none if it lies in none.
+pub fn run_of(path: &Path) -> Option<PathBuf> {
+    let path = std::path::absolute(path).ok()?;
+    let mut around = path.ancestors().skip(1).take(2);
+    let run = around
+        .find(|folder| folder.join("config.toml").is_file() && folder.join("checkpoints").is_dir());
+    run.map(Path::to_owned)
 }
 
 /// The newest checkpoint.

@@ -67,6 +67,8 @@ pub struct Log {
     head: String,
     /// The step that the training begins with, until what the file says of later ones has been taken out.
     begin: Option<u64>,
+    /// The step of the last line that was there and is kept, 0 without one.
+    end: u64,
     /// Lines that could not be written yet.
     pending: String,
 }
@@ -78,6 +80,7 @@ impl Log {
             path: run.file("metrics.csv"),
             head,
             begin: Some(step),
+            end: 0,
             pending: String::new(),
         }
     }
@@ -113,6 +116,7 @@ impl Log {
         let kept = lines
             .iter()
             .filter(|l| line_step(l).is_some_and(|s| s <= step));
+        self.end = kept.clone().filter_map(|l| line_step(l)).max().unwrap_or(0);
         write_atomically(&self.path, |w| {
             writeln!(w, "{}", self.head)?;
             kept.into_iter()
@@ -120,6 +124,11 @@ impl Log {
         })?;
         self.begin = None;
         Ok(aside)
+    }
+
+    /// The step of the last line that the training has found and kept, 0 without one.
+    pub fn end(&self) -> u64 {
+        self.end
     }
 
     /// Copies the file to a name that is free.
@@ -130,13 +139,18 @@ impl Log {
         Ok(aside)
     }
 
+    /// Keeps a line for the next time that one is added.
+    pub fn keep(&mut self, metrics: &Metrics) {
+        self.pending += &metrics.line();
+    }
+
     /// Appends a line, after those that could not be written before. A file that somebody has moved away is begun
     /// anew.
     ///
     /// # Errors
     /// If it cannot be written; the line is kept for the next time.
     pub fn add(&mut self, metrics: &Metrics) -> Result<()> {
-        self.pending += &metrics.line();
+        self.keep(metrics);
         self.begin()?;
         self.write_pending()
             .map_err(|e| Error::io("write", &self.path, &e))?;

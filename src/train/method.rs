@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Config;
+use super::config::limits::check;
 use crate::coulomb::algorithm1::Algorithm1;
 use crate::nn::Mode;
 use crate::numbers::{Error, Result};
@@ -113,11 +114,7 @@ impl Method {
                  of these"
             )));
         }
-        if !(1..=100).contains(&critic_steps) {
-            return Err(Error::usage(format!(
-                "--critic-steps must be from 1 to 100, not {critic_steps}"
-            )));
-        }
+        check("critic-steps", critic_steps)?;
         if self == Self::WganGp && has_meeting_rows(config) {
             return Err(Error::usage(
                 "--objective wgan-gp asks for the slope at each point by itself, which a batch norm mixes; use --norm layer or \

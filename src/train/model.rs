@@ -1,12 +1,14 @@
 //! The networks of a run, the tapes that it runs, and its initial store.
 
+use std::collections::BTreeSet;
+
 use super::Config;
 use crate::exec::Store;
 use crate::nn::{self, Mode, Network};
 use crate::numbers::Result;
 use crate::objective::{Batch, Feed, Input, Judge, Objective, Part, Players};
 use crate::optim::{Adam, average};
-use crate::tape::Tape;
+use crate::tape::{Op, Tape};
 
 /// What the names of `G`'s parameters begin with.
 const GENERATOR: &str = "generator";
@@ -85,6 +87,16 @@ impl Model {
         let x = sampling_generator(config).record(&mut t, z, Mode::Sample);
         t.output("x", x);
         t
+    }
+
+    /// The names of the tensors that [`Model::record_sampler`] reads.
+    pub fn names_to_sample(config: &Config) -> BTreeSet<String> {
+        let tape = Self::record_sampler(config);
+        let names = tape.nodes().iter().filter_map(|node| match &node.op {
+            Op::State { name } => Some(name.clone()),
+            _ => None,
+        });
+        names.collect()
     }
 
     /// What hands numbers to a tape of this model.

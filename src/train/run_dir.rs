@@ -15,7 +15,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Config;
 use super::claim::Claim;
@@ -35,7 +35,7 @@ pub(super) const FOLDERS: [&str; 2] = ["checkpoints", "samples"];
 pub struct RunDir {
     path: PathBuf,
     /// Held by whoever writes into the folder.
-    lock: Option<Arc<Lock>>,
+    lock: Arc<Mutex<Option<Lock>>>,
 }
 
 impl RunDir {
@@ -43,7 +43,7 @@ impl RunDir {
     pub(super) fn at(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
-            lock: None,
+            lock: Arc::default(),
         }
     }
 
@@ -77,7 +77,7 @@ impl RunDir {
     /// # Errors
     /// As [`RunDir::open`], and if another program trains in the folder.
     pub fn open_to_train(path: &Path) -> Result<(Self, Config)> {
-        let (mut run, config) = Self::open(path)?;
+        let (run, config) = Self::open(path)?;
         run.lock()?;
         run.make_folders()?;
         for folder in ["", FOLDERS[0], FOLDERS[1]] {
@@ -89,9 +89,9 @@ impl RunDir {
     }
 
     /// Takes the run's lock, unless the file system has none.
-    pub(super) fn lock(&mut self) -> Result<()> {
-        self.lock = match Lock::take(&self.file(LOCK))? {
-            Taken::Ours(lock) => Some(Arc::new(lock)),
+    pub(super) fn lock(&self) -> Result<()> {
+        let lock = match Lock::take(&self.file(LOCK))? {
+            Taken::Ours(lock) => Some(lock),
             Taken::Impossible => None,
             Taken::Held(who) => {
                 return Err(Error::failure(format!(
@@ -101,12 +101,55 @@ impl RunDir {
                 )));
             }
         };
+        *self.held() = lock;
         Ok(())
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Lock>> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether nobody else can train in the folder: not on a file system without locks.
     pub fn is_locked(&self) -> bool {
-        self.lock.is_some()
+        self.held().is_some()
+    }
+
+    /// Makes the folder of the run that `config` describes, and is written here, again if somebody has moved or removed it,
+    /// or its `config.toml`. Returns what had gone.
+    ///
+    /// # Errors
+    /// If it cannot be made, or another run has its place.
+    pub fn restore(&self, config: &Config) -> Result<Option<PathBuf>> {
+        let file = self.file("config.toml");
+        let is_there = file.is_file();
+        let has_its_lock = self
+            .held()
+            .as_ref()
+            .is_none_or(|lock| lock.is_at(&self.file(LOCK)));
+        if is_there && has_its_lock {
+            return Ok(None);
+        }
+        let gone = match self.file(FOLDERS[0]).is_dir() {
+            true => file.clone(),
+            false => self.path.clone(),
+        };
+        fs::create_dir_all(&self.path).map_err(|e| Error::io("create", &self.path, &e))?;
+        if !has_its_lock {
+            self.lock()?;
+        }
+        if is_there {
+            let other = Config::read(&file).ok();
+            return match other.is_some_and(|other| other.first_difference(config).is_some()) {
+                true => Err(Error::failure(format!(
+                    "{} is another run now; move that one to another folder",
+                    self.path.display()
+                ))),
+                false => Ok(None),
+            };
+        }
+        self.make_folders()?;
+        self.write_config(config)?;
+        Ok(Some(gone))
     }
 
     /// Makes the folders inside.

@@ -25,6 +25,8 @@ pub(super) struct Saved {
     /// A file that is no checkpoint of the run but holds a state that none has, and its step: nothing could be written
     /// into the run's folder.
     pub elsewhere: Option<(u64, PathBuf)>,
+    /// The folder around that file, if it is a run of its own, because the run's could not even be made again.
+    pub refuge: Option<PathBuf>,
 }
 
 /// How long to wait before a checkpoint that could not be written is tried again.
@@ -73,18 +75,44 @@ impl Trainer {
             .map(|(_, path)| path.as_path())
     }
 
+    /// The folder outside the run's that has become a run of its own to hold the last state, because the run's had gone and
+    /// could not be made again.
+    pub fn refuge(&self) -> Option<&Path> {
+        self.saved.refuge.as_deref()
+    }
+
     /// Whether a checkpoint is due, or one that was is to be tried again.
     pub(super) fn is_time_to_save(&self) -> bool {
         let again = self
             .saved
             .failed
             .is_some_and(|at| at.elapsed() >= SAVE_AGAIN);
-        again || self.step.is_multiple_of(self.config.checkpoint_every)
+        // What was saved has gone with the run's folder.
+        let is_lost = self.saved.step.is_none() && self.saved.failed.is_none();
+        again || is_lost || self.step.is_multiple_of(self.config.checkpoint_every)
+    }
+
+    /// Makes the run's folder again if somebody has moved or removed it, and says so; what was saved there is gone then.
+    pub(super) fn restore(&mut self, run: &RunDir, watch: &mut dyn Watch) -> Result<()> {
+        let gone = run.restore(&self.config);
+        if matches!(gone, Ok(None)) {
+            return Ok(());
+        }
+        self.saved.step = None;
+        if let Some(gone) = gone? {
+            // A checkpoint that failed because the folder went need not wait for its next turn.
+            self.saved.failed = None;
+            watch.warn(&format!(
+                "{} had gone and has been made again; the state is saved there anew",
+                gone.display()
+            ));
+        }
+        Ok(())
     }
 
     /// Writes a checkpoint; if there is no place for it, the training goes on all the same.
     pub(super) fn save_or_warn(&mut self, run: &RunDir, watch: &mut dyn Watch) -> Result<()> {
-        match self.save(run) {
+        match self.save(run, watch) {
             Ok(()) => {
                 self.saved.failed = None;
                 if self.troubles.end("save") {
@@ -119,8 +147,9 @@ impl Trainer {
     }
 
     /// Writes a checkpoint, unless there is nothing worth keeping.
-    pub(super) fn save(&mut self, run: &RunDir) -> Result<()> {
+    pub(super) fn save(&mut self, run: &RunDir, watch: &mut dyn Watch) -> Result<()> {
         self.check_finite(run)?;
+        self.restore(run, watch)?;
         checkpoint::save(run, &self.config, self.facts(), &self.store)?;
         self.saved.step = Some(self.step);
         self.saved.elsewhere = None;
@@ -168,9 +197,10 @@ impl Trainer {
     pub(super) fn saved_whatever_happens(
         &mut self,
         run: &RunDir,
-        work: impl FnOnce(&mut Self) -> Result<()>,
+        watch: &mut dyn Watch,
+        work: impl FnOnce(&mut Self, &mut dyn Watch) -> Result<()>,
     ) -> Result<()> {
-        let result = catch_unwind(AssertUnwindSafe(|| work(self)));
+        let result = catch_unwind(AssertUnwindSafe(|| work(self, watch)));
         let result = result.unwrap_or_else(|payload| {
             Err(Error::failure(format!(
                 "the program broke down at step {}, which is a fault in it: {}",
@@ -182,13 +212,15 @@ impl Trainer {
         if self.step() == 0 || self.saved.has_diverged {
             return result;
         }
+        // The checkpoint of this very step may have gone with the folder; if that cannot be made again, nor can the next.
+        let _ = self.restore(run, watch);
         if self.saved.step == Some(self.step()) {
             return result.map_err(|e| self.told(e));
         }
         if self.saved.is_torn {
             return result.map_err(|e| self.lost(run, e));
         }
-        match (self.save_guarded(run), result) {
+        match (self.save_guarded(run, watch), result) {
             (Ok(()), Ok(())) => Ok(()),
             (Ok(()), Err(e)) => Err(self.told(e)),
             (Err(diverged), _) if self.saved.has_diverged => Err(diverged),
@@ -197,8 +229,8 @@ impl Trainer {
     }
 
     /// Writes a checkpoint; a panic is an error.
-    fn save_guarded(&mut self, run: &RunDir) -> Result<()> {
-        let saved = catch_unwind(AssertUnwindSafe(|| self.save(run)));
+    fn save_guarded(&mut self, run: &RunDir, watch: &mut dyn Watch) -> Result<()> {
+        let saved = catch_unwind(AssertUnwindSafe(|| self.save(run, watch)));
         saved.unwrap_or_else(|payload| {
             let why = reason(&*payload);
             Err(Error::failure(format!("saving broke down: {why}")))
@@ -219,9 +251,8 @@ impl Trainer {
                 file.display()
             ));
         }
-        let file = self.emergency_file(run);
-        match checkpoint::write(&file, &self.config, self.facts(), &self.store) {
-            Ok(()) => {
+        match self.save_outside(run) {
+            Ok(file) => {
                 let place = file.display();
                 let text = format!(
                     "{cause}{unsaved}; step {} is saved as {place} instead",
@@ -234,14 +265,25 @@ impl Trainer {
         }
     }
 
-    /// A file of this step outside the run's folder, named after it.
-    fn emergency_file(&self, run: &RunDir) -> PathBuf {
-        let name = run.path().canonicalize().ok();
+    /// Writes the state to a file outside the run's folder. If that is not there and cannot be made, the file lies in a
+    /// folder that is a run of its own.
+    fn save_outside(&mut self, run: &RunDir) -> Result<PathBuf> {
+        let name = run.path().canonicalize();
+        let name = name.or_else(|_| std::path::absolute(run.path())).ok();
         let name = name.as_ref().and_then(|path| path.file_name());
         let name = name.map_or("run".into(), |name| name.to_string_lossy());
         let pid = std::process::id();
-        let file = format!("{name}-{pid}-step-{:09}.safetensors", self.step());
-        std::env::temp_dir().join(file)
+        let name = format!("{name}-{pid}-step-{:09}", self.step());
+        let place = std::env::temp_dir().join(&name);
+        if run.restore(&self.config).is_err() {
+            let run = RunDir::create(Some(&place), &self.config)?;
+            let file = checkpoint::save(&run, &self.config, self.facts(), &self.store)?;
+            self.saved.refuge = Some(place);
+            return Ok(file);
+        }
+        let file = place.with_file_name(format!("{name}.safetensors"));
+        checkpoint::write(&file, &self.config, self.facts(), &self.store)?;
+        Ok(file)
     }
 
     /// `error`, and that nothing is lost by it.

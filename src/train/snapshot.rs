@@ -25,7 +25,7 @@ impl Snapshot {
     /// If the file is damaged or of another run.
     pub fn open(config: &Config, backend: Backend, checkpoint: &Path) -> Result<Self> {
         let mut store = Model::new(config).initial_store(config)?;
-        let step = checkpoint::load(checkpoint, config, &mut store)?.step;
+        let step = checkpoint::load_to_sample(checkpoint, config, &mut store)?;
         let sampler = Sampler::new(&Model::record_sampler(config), &backend, &store)?;
         Ok(Self {
             config: config.clone(),

@@ -132,14 +132,22 @@ impl Trainer {
         Ok(())
     }
 
-    /// Trains until the last step, or until `watch` says so after a step; the run directory then holds a checkpoint of
+    /// Trains until the last step, or until `watch` says so between two; the run directory then holds a checkpoint of
     /// the step that was reached.
     ///
     /// # Errors
     /// If the training cannot go on, or its last checkpoint cannot be written; what can be saved has been, and the
     /// sentence says where it is.
     pub fn run(&mut self, run: &RunDir, watch: &mut dyn Watch) -> Result<()> {
-        self.saved_whatever_happens(run, |trainer| trainer.steps(run, watch))
+        self.saved_whatever_happens(run, watch, |trainer, watch| trainer.steps(run, watch))
+    }
+
+    /// Sees to it that the state it has reached is in the run directory, from which somebody may have removed it.
+    ///
+    /// # Errors
+    /// As [`Trainer::run`].
+    pub fn secure(&mut self, run: &RunDir, watch: &mut dyn Watch) -> Result<()> {
+        self.saved_whatever_happens(run, watch, |_, _| Ok(()))
     }
 
     fn steps(&mut self, run: &RunDir, watch: &mut dyn Watch) -> Result<()> {
@@ -153,16 +161,24 @@ impl Trainer {
             )),
             Err(e) => self.troubles.warn("log", &no_line(&e), watch),
         }
+        // A state from outside the run, such as one that was set aside, may be far from where the lines end.
+        let every = self.config.task().log_every(self.config.steps);
+        if self.saved.elsewhere.is_some() && log.end() + every < self.step {
+            let (end, step) = (log.end(), self.step);
+            watch.warn(&format!(
+                "metrics.csv has no lines between steps {end} and {step}"
+            ));
+        }
         if self.step == 0 {
             self.look(run, watch)?;
-            self.save(run)?;
+            self.save(run, watch)?;
         } else if self.saved.step.is_none() {
             self.save_or_warn(run, watch)?;
         }
         self.begun = (Instant::now(), self.step);
         watch.begin(self.step);
         let c = self.config.clone();
-        while self.step < c.steps {
+        while self.step < c.steps && !watch.is_asked_to_stop() {
             self.advance()?;
             if self.step.is_multiple_of(c.sample_every) {
                 self.look(run, watch)?;
@@ -175,9 +191,6 @@ impl Trainer {
             }
             if self.is_time_to_save() {
                 self.save_or_warn(run, watch)?;
-            }
-            if watch.is_asked_to_stop() {
-                break;
             }
         }
         Ok(())
@@ -195,6 +208,7 @@ impl Trainer {
                 if let Some(plateau) = &mut self.plateau {
                     plateau.look(self.subject.tracked());
                 }
+                self.restore(run, watch)?;
                 let path = run.sample_picture(self.step);
                 write_png(&path, &self.subject.draw_look(self.step))
             });
@@ -210,7 +224,10 @@ impl Trainer {
 
     /// Writes a line of `metrics.csv`. As with looks, only numbers that have become infinite end the training.
     fn log(&mut self, run: &RunDir, log: &mut Log, watch: &mut dyn Watch) -> Result<()> {
-        let written = self.metrics().and_then(|line| log.add(&line));
+        let written = self.metrics().and_then(|line| {
+            self.restore(run, watch).inspect_err(|_| log.keep(&line))?;
+            log.add(&line)
+        });
         match written {
             Ok(()) => _ = self.troubles.end("log"),
             Err(e) => self.troubles.warn("log", &no_line(&e), watch),

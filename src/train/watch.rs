@@ -57,7 +57,7 @@ pub trait Watch: Hear {
     /// Shows `status`.
     fn show(&mut self, status: &Status);
 
-    /// Whether the training should end after this step.
+    /// Whether the training should end before another step.
     fn is_asked_to_stop(&self) -> bool;
 }
 

@@ -174,7 +174,10 @@ fn nonsense_is_refused_in_one_sentence() {
         &["--kernel-dim", "16", "--epsilon", "0.001"],
         "--kernel-dim",
     );
-    refuse(&["--kernel-dim", "17"], "--kernel-dim must be from 1 to 16");
+    refuse(
+        &["--kernel-dim", "17"],
+        "--kernel-dim must be a whole number from 1 to 16",
+    );
     refuse(&["--epsilon", "-1"], "--epsilon");
     refuse(&["--epsilon", "nan"], "--epsilon");
     refuse(&["--lr-g", "inf"], "--lr-g");

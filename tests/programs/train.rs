@@ -571,8 +571,13 @@ fn a_run_whose_folder_is_gone_saves_elsewhere() {
     let (_, rest) = error.split_once("step 12 is saved as ").expect(&error);
     let (path, _) = rest.split_once(" instead").unwrap();
     let saved = TensorFile::read(Path::new(path)).unwrap();
-    std::fs::remove_file(path).unwrap();
     assert_eq!(saved.metadata["step"], "12");
+    // What it lies in is a run that goes on.
+    let refuge = trainer.refuge().unwrap().to_owned();
+    let (other, found) = RunDir::open_to_train(&refuge).unwrap();
+    assert_eq!(kept::newest(&other).unwrap(), Path::new(path));
+    assert_eq!(found, config);
+    std::fs::remove_dir_all(refuge).unwrap();
     // Looks, lines and checkpoints had warned before.
     assert!(
         witness

@@ -8,9 +8,9 @@ use std::process::ExitCode;
 use coulomb_gan::cli::console::{Reader, print};
 use coulomb_gan::figures::{self, Panel, palette, scatter};
 use coulomb_gan::numbers::atomic::{check_writable_folder, write_atomically};
-use coulomb_gan::numbers::written::{unsigned, whole};
 use coulomb_gan::numbers::{Error, Result};
 use coulomb_gan::train::collapse::{self, Collapsed, Look};
+use coulomb_gan::train::config::limits::whole;
 use coulomb_gan::train::method::Method;
 use coulomb_gan::train::presets::preset;
 use coulomb_gan::train::watch::Hear;
@@ -23,9 +23,9 @@ const STEPS: u64 = 10_000;
 /// Trains every objective from the collapsed generator on, and draws the looks into `folder`.
 pub fn run(args: &Args, folder: &Path) -> Result<ExitCode> {
     let steps = args.steps.as_deref();
-    let steps = steps.map_or(Ok(STEPS), |n| whole("steps", n, 1, 1_000_000_000))?;
+    let steps = steps.map_or(Ok(STEPS), |n| whole("steps", n))?;
     let seed = args.seed.as_deref();
-    let seed = seed.map_or(Ok(1), |n| unsigned("seed", n))?;
+    let seed = seed.map_or(Ok(1), |n| whole("seed", n))?;
     let mut config = preset("mixture")?;
     args.machine.apply(&mut config)?;
     let backend = args.machine.backend(&config)?;

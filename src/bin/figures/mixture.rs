@@ -13,8 +13,8 @@ use coulomb_gan::exec::Backend;
 use coulomb_gan::figures::{self, Panel, WINDOW, density, palette, scatter};
 use coulomb_gan::metrics::ModeReport;
 use coulomb_gan::numbers::atomic::write_atomically;
-use coulomb_gan::numbers::written::unsigned;
 use coulomb_gan::numbers::{Error, Result, Tensor, npy};
+use coulomb_gan::train::config::limits::whole;
 use coulomb_gan::train::kept::Which;
 use coulomb_gan::train::method::Method;
 use coulomb_gan::train::presets::preset;
@@ -37,10 +37,10 @@ fn config(args: &Args, method: Method) -> Result<Config> {
     let mut config = preset("mixture")?;
     method.adapt(&mut config);
     if let Some(steps) = &args.steps {
-        config.set_length(unsigned("steps", steps)?);
+        config.set_length(whole("steps", steps)?);
     }
     if let Some(seed) = &args.seed {
-        config.seed = unsigned("seed", seed)?;
+        config.seed = whole("seed", seed)?;
     }
     args.machine.apply(&mut config)?;
     Ok(config)

@@ -12,7 +12,7 @@ use clap::Parser;
 use coulomb_gan::cli::console::{note, print};
 use coulomb_gan::cli::machine;
 use coulomb_gan::cli::progress::Progress;
-use coulomb_gan::cli::signals::Signals;
+use coulomb_gan::cli::signals::{Beginning, Signals};
 use coulomb_gan::cli::{again, start, training};
 use coulomb_gan::exec::{Backend, Executor, gpu};
 use coulomb_gan::numbers::{Error, Result};
@@ -72,6 +72,7 @@ fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     config.task().check_data(&config.preset)?;
+    let signals = Signals::listen()?;
     let place = match wanted {
         // A place that cannot be used is refused now, not after an hour of decoding.
         Wanted::New(out) => Place::New(Claim::new(out.as_deref(), &config.preset)?),
@@ -89,24 +90,24 @@ fn run(args: &Args) -> Result<ExitCode> {
         backend.describe(),
         config.seed
     ));
+    progress.stop_with(signals.clone());
+    let beginning = signals.end_before(place);
     // On the backend's threads, so that --threads holds for everything.
-    backend.install(|| train(args, place, config, &backend, &mut progress))
+    backend.install(|| train(args, beginning, config, &backend, &mut progress, &signals))
 }
 
-/// Opens the data, and trains in `place`.
+/// Opens the data, which a signal ends at once, and trains in the place that has been waiting.
 fn train(
     args: &Args,
-    place: Place,
+    beginning: Beginning<Place>,
     mut config: Config,
     backend: &Backend,
     progress: &mut Progress,
+    signals: &Signals,
 ) -> Result<ExitCode> {
     let subject = tasks::open(&mut config, backend, progress)?;
-    // From here on there is something to save; while pictures are decoded, Ctrl-C just ends the program.
-    let signals = Signals::listen()?;
-    progress.stop_with(signals.clone());
     let mut trainer = Trainer::new(&config, backend, subject)?;
-    let run = match place {
+    let run = match beginning.over() {
         Place::New(claim) => claim.begin(&config)?,
         Place::Old(run, checkpoint) => {
             if let Some(checkpoint) = checkpoint {
@@ -165,7 +166,7 @@ fn go_back(
             aside.display()
         ));
     }
-    if args.has_new_data() {
+    if args.new_data && tasks::has_other_data(&RunDir::open(run.path())?.1, config) {
         progress.warn("the run goes on with other data than it has had so far");
     }
     Ok(())

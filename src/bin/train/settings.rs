@@ -1,9 +1,10 @@
 //! From flags to the configuration of a run.
 
-use coulomb_gan::numbers::written::{choice, number, unsigned};
+use coulomb_gan::numbers::written::{choice, number};
 use coulomb_gan::numbers::{Error, Result};
 use coulomb_gan::optim::schedule::Schedule;
 use coulomb_gan::train::Config;
+use coulomb_gan::train::config::limits::whole;
 use coulomb_gan::train::method::Method;
 use coulomb_gan::train::presets::preset;
 
@@ -110,7 +111,7 @@ impl Args {
     pub fn config(&self) -> Result<Config> {
         let mut c = preset(self.preset.as_deref().unwrap_or("mixture"))?;
         if let Some(steps) = &self.steps {
-            c.set_length(unsigned("steps", steps)?);
+            c.set_length(whole("steps", steps)?);
         }
         if let Some(epsilon) = &self.hyper.epsilon {
             c.epsilon_final = number("epsilon", epsilon)?;
@@ -292,7 +293,7 @@ impl Args {
                 lr_final: number("lr-final", share)?,
             },
             (false, None, Some(patience), _) => Schedule::Plateau {
-                patience: unsigned("patience", patience)?,
+                patience: whole("patience", patience)?,
             },
             (true, None, None, Schedule::Plateau { .. }) => Schedule::Exponential { lr_final: 0.1 },
             (false, None, None, Schedule::Exponential { .. }) => Schedule::Plateau { patience: 10 },
@@ -319,16 +320,11 @@ impl Args {
         set(&mut c.sample_every, "sample-every", &self.sample_every)?;
         c.validate()
     }
-
-    /// Whether the run goes on with other data.
-    pub fn has_new_data(&self) -> bool {
-        self.new_data
-    }
 }
 
 fn set<T: TryFrom<u64>>(target: &mut T, flag: &str, value: &Option<String>) -> Result<()> {
     if let Some(value) = value {
-        *target = unsigned(flag, value)?;
+        *target = whole(flag, value)?;
     }
     Ok(())
 }

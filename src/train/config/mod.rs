@@ -2,6 +2,7 @@
 //! equal results.
 
 mod file;
+pub mod limits;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,7 @@ use crate::exec::{Backend, Executor, Precision};
 use crate::numbers::{Error, Result};
 use crate::objective::{Draw, LATENTS};
 use crate::optim::schedule::{Schedule, exponential};
+use limits::check;
 
 /// The full description of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -103,14 +105,6 @@ impl Config {
     /// # Errors
     /// A sentence that names the flag, its range and its value.
     pub fn validate(&self) -> Result<()> {
-        let whole = |flag: &str, value: u64, most: u64| {
-            if (1..=most).contains(&value) {
-                return Ok(());
-            }
-            Err(Error::usage(format!(
-                "--{flag} must be from 1 to {most}, not {value}"
-            )))
-        };
         let number = |flag: &str, value: f64, least: f64, most: f64| {
             if (least..=most).contains(&value) {
                 return Ok(());
@@ -125,21 +119,19 @@ impl Config {
                 self.backend.name()
             )));
         }
-        whole("steps", self.steps, 1_000_000_000)?;
-        whole("decay-steps", self.decay_steps, 1_000_000_000)?;
-        whole("batch-size", self.batch_size as u64, 65_536)?;
-        whole("z-dim", self.z_dim as u64, 4096)?;
-        whole("width", self.width as u64, 4096)?;
-        whole("kernel-dim", u64::from(self.kernel_dim), 16)?;
-        whole("checkpoint-every", self.checkpoint_every, 1_000_000_000)?;
-        whole("sample-every", self.sample_every, 1_000_000_000)?;
-        if self.keep > 0 {
-            whole("keep", self.keep, 1_000_000_000)?;
-            whole("keep-every", self.keep_every, 1_000_000_000)?;
-        }
+        check("steps", self.steps)?;
+        check("decay-steps", self.decay_steps)?;
+        check("batch-size", self.batch_size as u64)?;
+        check("z-dim", self.z_dim as u64)?;
+        check("width", self.width as u64)?;
+        check("kernel-dim", u64::from(self.kernel_dim))?;
+        check("checkpoint-every", self.checkpoint_every)?;
+        check("sample-every", self.sample_every)?;
+        check("keep", self.keep)?;
+        check("keep-every", self.keep_every)?;
         match self.schedule {
             Schedule::Exponential { lr_final } => number("lr-final", lr_final, 1e-6, 1.0)?,
-            Schedule::Plateau { patience } => whole("patience", u64::from(patience), 1_000_000)?,
+            Schedule::Plateau { patience } => check("patience", u64::from(patience))?,
         }
         self.task().validate(self)?;
         self.objective.validate(self)?;

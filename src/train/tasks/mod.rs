@@ -187,6 +187,22 @@ pub fn open(
     Ok(subject)
 }
 
+/// Whether the run of `now` has other data than that of `before`, as far as both tell.
+pub fn has_other_data(before: &Config, now: &Config) -> bool {
+    let of = |config: &Config| {
+        let mut task = config.task.clone();
+        let files = task.as_task_mut().files()?;
+        Some((*files.count, std::mem::take(files.fingerprint)))
+    };
+    match (of(before), of(now)) {
+        // Runs of earlier versions know a few pictures only.
+        (Some((before, old)), Some((now, new))) => {
+            before != now || (old != new && old.len() == new.len())
+        }
+        _ => false,
+    }
+}
+
 /// Brings `config.toml` of an earlier version up to date: it had a table `[pictures]`, or was about the mixture, whose one
 /// setting stood among the others.
 pub(super) fn upgrade(config: &mut toml::Table) {

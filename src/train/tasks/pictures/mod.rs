@@ -6,6 +6,7 @@ mod report;
 mod set;
 mod subject;
 
+use std::fmt::Display;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use crate::exec::Backend;
 use crate::models::Dcgan;
 use crate::models::dcgan::{Norm, Output};
 use crate::nn::{Activation, Network, Statistics};
-use crate::numbers::written::{choice, unsigned};
+use crate::numbers::written::{choice, typed, unsigned};
 use crate::numbers::{Error, Result, Shape, Tensor};
 use crate::train::Config;
 use crate::train::watch::Hear;
@@ -67,6 +68,13 @@ pub enum Activations {
     Elu,
     /// ReLU in the generator, leaky ReLU of slope 0.2 in the discriminator, as in DCGAN.
     Relu,
+}
+
+/// Why pictures cannot have this side.
+fn no_side<T>(side: impl Display) -> Result<T> {
+    Err(Error::usage(format!(
+        "--side must be 16, 32, 64 or 128, not {side}"
+    )))
 }
 
 impl PictureTask {
@@ -131,7 +139,7 @@ impl Task for PictureTask {
 
     fn set(&mut self, flag: &str, value: &str) -> Result<bool> {
         match flag {
-            "side" => self.side = unsigned(flag, value)?,
+            "side" => self.side = unsigned(flag, value).or_else(|_| no_side(typed(value)))?,
             "norm" => self.norm = choice(flag, value)?,
             "bn-sampling" => self.bn_sampling = choice(flag, value)?,
             "output" => self.output = choice(flag, value)?,
@@ -155,9 +163,7 @@ impl Task for PictureTask {
         let (batch_size, width) = (config.batch_size, config.width);
         let side = self.side;
         if ![16, 32, 64, 128].contains(&side) {
-            return Err(Error::usage(format!(
-                "--side must be 16, 32, 64 or 128, not {side}"
-            )));
+            return no_side(side);
         }
         if !width.is_multiple_of(16) {
             return Err(Error::usage(format!(
