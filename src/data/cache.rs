@@ -29,7 +29,7 @@ use crate::numbers::{Error, Result, words};
 const MARK: [u8; 8] = *b"coulombP";
 
 /// To be raised when the layout of the file changes, or the pixels that the same files give.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// Decoded pictures that wait in memory to be written: about so many bytes, but not too few for the threads.
 const BATCH_BYTES: usize = 32 << 20;
@@ -84,6 +84,8 @@ pub(super) enum Found {
     Picture(Vec<u8>),
     /// No picture.
     Skipped(Skipped),
+    /// A picture that this program has drawn.
+    Own(PathBuf),
     /// What was found beside the pictures, where only reading them all tells it.
     LeftOut(LeftOut),
 }
@@ -245,10 +247,12 @@ impl Cache {
                             facts.count += 1;
                         }
                         Found::Skipped(skipped) => facts.skipped.push(skipped),
+                        Found::Own(path) => facts.left_out.own.add(&path),
                         Found::LeftOut(left_out) => facts.left_out = left_out,
                     }
                 }
-                progress(facts.count + facts.skipped.len(), total);
+                let own = facts.left_out.own.count;
+                progress(facts.count + facts.skipped.len() + own, total);
             }
             if facts.count == 0 {
                 return Err(fail(self.nothing_left(&facts)));

@@ -10,6 +10,7 @@ use super::decode::{self, Crop};
 use super::foreign;
 use super::identity::File;
 use super::names::{self, LeftOut, Named};
+use super::own;
 use crate::numbers::{Error, Result};
 
 /// Larger files are skipped: no picture within the limit on pixels is this big.
@@ -26,9 +27,11 @@ pub(super) struct Listing {
     pub left_out: LeftOut,
 }
 
-/// Whether the folder is one of a run of this program.
+/// Whether the folder is one of a run of this program. Others' projects have such files too, but not such contents.
 pub(super) fn is_run(folder: &Path) -> bool {
-    folder.join("config.toml").is_file() && folder.join("checkpoints").is_dir()
+    let config = || fs::read_to_string(folder.join("config.toml"));
+    let is_ours = |text: String| text.lines().any(|line| line.starts_with("preset = "));
+    folder.join("checkpoints").is_dir() && config().is_ok_and(is_ours)
 }
 
 /// The pictures in `root` and its subfolders by their names, and by their first bytes where those say nothing.
@@ -96,7 +99,7 @@ impl Listing {
         let is_picture = match names::named(&path) {
             _ if !is_file => false,
             Named::Picture => true,
-            Named::Meant(extension) => return self.left_out.meant(extension),
+            Named::Meant(extension) => return self.left_out.meant(extension, &path),
             Named::Nothing => match start(&root.join(&path)) {
                 Ok(start) => foreign::format(&start).is_some(),
                 Err(e) if e.kind() == ErrorKind::PermissionDenied => {
@@ -121,8 +124,15 @@ pub(super) fn start(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(start)
 }
 
-/// Reads and decodes `root`/`file`, or says why there is no picture in it.
-pub(super) fn picture(root: &Path, file: &File, side: usize, crop: Crop) -> Found {
+/// Whether this program has drawn all of `files`: then they are what the user means, and no part of something else.
+pub(super) fn are_own(root: &Path, files: &[File]) -> bool {
+    let is_own = |file: &File| start(&root.join(&file.path)).is_ok_and(|start| own::is_own(&start));
+    files.iter().all(is_own)
+}
+
+/// Reads and decodes `root`/`file`, or says why there is no picture in it. Of those that this program has drawn there
+/// is none, unless `own` says otherwise.
+pub(super) fn picture(root: &Path, file: &File, side: usize, crop: Crop, own: bool) -> Found {
     let skip = |why| Found::Skipped(Skipped::new(&file.path, why));
     if file.size > MOST_BYTES {
         return skip(format!(
@@ -133,6 +143,7 @@ pub(super) fn picture(root: &Path, file: &File, side: usize, crop: Crop) -> Foun
     }
     let full = root.join(&file.path);
     match fs::read(&full) {
+        Ok(encoded) if !own && own::is_own(&encoded) => Found::Own(file.path.clone()),
         Ok(encoded) => decode::picture(&encoded, side, crop).map_or_else(skip, Found::Picture),
         Err(e)
             if e.kind() != ErrorKind::PermissionDenied && full.is_symlink() && !full.exists() =>

@@ -18,6 +18,7 @@ mod lsun;
 pub mod mixture;
 mod names;
 pub mod open;
+pub mod own;
 pub mod pickle;
 pub mod pictures;
 mod recognise;

@@ -123,7 +123,7 @@ fn build(
             archive::build(kind, [root, set.name()], side, crop, cache, progress)
         }
         Kind::Folder => {
-            let decode = |file: &File| Ok(folder::picture(root, file, side, crop));
+            let decode = |file: &File| Ok(folder::picture(root, file, side, crop, set.is_own));
             cache.build(batches(files, cache), files.len(), decode, progress)
         }
     }
@@ -158,6 +158,12 @@ fn notes(set: &Set, cached: &Cached) -> Vec<String> {
             "{} is cut off or damaged after {} ({why}); download it again for the rest",
             set.root.join(set.name()).display(),
             names::counted(count, "picture")
+        ));
+    }
+    if set.is_own {
+        notes.push(format!(
+            "all pictures in {} are samples or figures that this program has drawn itself",
+            set.root.display()
         ));
     }
     notes.extend(set.left_out.notes(&set.root));

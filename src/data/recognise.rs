@@ -35,6 +35,8 @@ pub(super) struct Set {
     pub skipped: Vec<Skipped>,
     /// What else there is.
     pub left_out: LeftOut,
+    /// Whether this program has drawn all the pictures, so that they are meant.
+    pub is_own: bool,
 }
 
 impl Set {
@@ -49,6 +51,7 @@ impl Set {
             files: names.into_iter().map(file).collect(),
             skipped: vec![],
             left_out: LeftOut::default(),
+            is_own: false,
         }
     }
 
@@ -71,10 +74,21 @@ impl Set {
 /// Finds out what is at `path`: a data set, one in a folder below it, or something else to say a sentence about.
 pub(super) fn recognise(path: &Path) -> Result<Set> {
     let metadata = fs::metadata(path).map_err(|e| Error::io("open", path, &e))?;
+    let whole = path.canonicalize();
+    let place = whole.as_deref().unwrap_or(path);
+    let run = place.ancestors().find(|folder| folder::is_run(folder));
+    if let Some(run) = run.filter(|run| *run != place) {
+        return Err(Error::usage(format!(
+            "{} lies in {}, a run of this program, so it is what the run has made, no data set; give the folder of the \
+             pictures with --data",
+            path.display(),
+            run.display()
+        )));
+    }
     if !metadata.is_dir() {
         return in_file(path);
     }
-    if folder::is_run(path) {
+    if run.is_some() {
         return Err(Error::usage(format!(
             "{} is a run of this program, no data set; give the folder of the pictures with --data, or go on with \
              the run with --resume {}",
@@ -141,6 +155,7 @@ fn in_folder(path: &Path) -> Result<Set> {
     if !listing.files.is_empty() {
         return Ok(Set {
             kind: Kind::Folder,
+            is_own: folder::are_own(path, &listing.files),
             root: path.to_path_buf(),
             files: listing.files,
             skipped: listing.skipped,

@@ -13,7 +13,7 @@ use zip::write::SimpleFileOptions;
 
 use crate::place::{Place, encode, grey, levels, varied};
 
-type Entry<'a> = (&'a str, Vec<u8>);
+pub type Entry<'a> = (&'a str, Vec<u8>);
 
 fn zip(entries: &[Entry]) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(vec![]));
@@ -46,7 +46,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The entries in all kinds of archives.
-fn packed(entries: &[Entry]) -> [(&'static str, Vec<u8>); 4] {
+pub fn packed(entries: &[Entry]) -> [(&'static str, Vec<u8>); 4] {
     let tar = tar(entries);
     let zipped = gzip(&tar);
     [

@@ -121,37 +121,3 @@ fn hidden_files_and_those_of_the_system_are_not_mentioned() {
         "{opened:?}"
     );
 }
-
-#[test]
-fn runs_of_this_program_are_no_data() {
-    let place = Place::new();
-    place.put("a.png", &grey(1));
-    for run in ["runs/1", "runs/2"] {
-        place.put(&format!("{run}/config.toml"), b"preset = \"images\"");
-        place.put(&format!("{run}/checkpoints/latest"), b"step-000000000");
-        place.put(&format!("{run}/samples/step-000000000.png"), &grey(9));
-    }
-    // Either of them alone is not a run.
-    place.put("mine/config.toml", b"");
-    place.put("mine/b.png", &grey(2));
-    let opened = place.open(8).unwrap();
-    assert_eq!(levels(&opened.pictures), [1, 2]);
-    let [note] = &opened.notes[..] else {
-        panic!("{:?}", opened.notes);
-    };
-    assert!(
-        note.starts_with("2 folders of this program's own runs left out"),
-        "{note}"
-    );
-    let error = place.open_in("runs/1").unwrap_err();
-    assert_eq!(error.exit_code(), 2);
-    assert!(
-        error.to_string().contains("is a run of this program"),
-        "{error}"
-    );
-    let error = place.open_in("runs").unwrap_err().to_string();
-    assert!(
-        error.contains("2 folders of this program's own runs"),
-        "{error}"
-    );
-}

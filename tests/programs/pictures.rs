@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::process::{refusal, run, text};
+use coulomb_gan::data;
 use coulomb_gan::exec::Backend;
 use coulomb_gan::exec::cpu::{Device, Isa};
 use coulomb_gan::models::dcgan::Norm;
@@ -220,6 +221,21 @@ fn a_run_on_a_folder_leaves_what_the_documentation_promises() {
     // The sheet is no picture among the samples.
     assert!(at("c-sheet.png").is_file());
     assert_eq!(std::fs::read_dir(at("c")).unwrap().count(), 3);
+    // None of all that becomes data by accident: not b.png, c, and its sheet.
+    let cache = at("cache");
+    let options = data::Options {
+        side: 16,
+        crop: data::Crop::Center,
+        cache: Some(&cache),
+    };
+    let all = data::open(folder.path(), &options, &mut |_, _| {}).unwrap();
+    assert_eq!(all.pictures.len(), 9, "{:?}", all.notes);
+    let is_said = |words: &str| all.notes.iter().any(|note| note.contains(words));
+    assert!(
+        is_said("left out 5 pictures") && is_said("1 folder of this program's own runs"),
+        "{:?}",
+        all.notes
+    );
     sample(&[
         "--interpolate",
         "5",

@@ -7,7 +7,7 @@ use std::sync::mpsc::SyncSender;
 use super::super::cache::Skipped;
 use super::super::folder::MOST_BYTES;
 use super::super::names::{LeftOut, Named, is_hidden, named};
-use super::super::{cifar, foreign, lsun};
+use super::super::{cifar, foreign, lsun, own};
 use super::source::Failure;
 
 /// Unpacked files that wait in memory to be decoded: about so many bytes.
@@ -145,7 +145,7 @@ impl<'a> Sink<'a> {
                 self.put(Item::SetInside(folder))
             }
             Named::Meant(extension) => {
-                self.left_out.meant(extension);
+                self.left_out.meant(extension, &full);
                 Ok(())
             }
             Named::Other => {
@@ -154,6 +154,10 @@ impl<'a> Sink<'a> {
             }
             kind => match contents(body) {
                 Ok(Contents::Picture(bytes)) => self.put(Item::Bytes(full, bytes)),
+                Ok(Contents::Own) => {
+                    self.left_out.own.add(&full);
+                    Ok(())
+                }
                 Ok(Contents::Foreign(_)) if kind == Named::Nothing => {
                     self.left_out.other(full);
                     Ok(())
@@ -174,7 +178,7 @@ impl<'a> Sink<'a> {
             Named::Picture | Named::Nothing => {
                 self.put(Item::Skipped(Skipped::new(&full, why)))?;
             }
-            Named::Meant(extension) => self.left_out.meant(extension),
+            Named::Meant(extension) => self.left_out.meant(extension, &full),
             Named::Other => self.left_out.other(full),
         }
         Ok(())
@@ -196,6 +200,8 @@ impl<'a> Sink<'a> {
 enum Contents {
     /// By the first bytes.
     Picture(Vec<u8>),
+    /// One that this program has drawn.
+    Own,
     /// And why it is none.
     Foreign(String),
 }
@@ -206,6 +212,9 @@ fn contents(mut body: &mut dyn Read) -> io::Result<Contents> {
     (&mut body).take(start).read_to_end(&mut bytes)?;
     if foreign::format(&bytes).is_none() {
         return Ok(Contents::Foreign(foreign::what(&bytes)));
+    }
+    if own::is_own(&bytes) {
+        return Ok(Contents::Own);
     }
     body.take(MOST_BYTES - start).read_to_end(&mut bytes)?;
     if bytes.len() as u64 == MOST_BYTES {
