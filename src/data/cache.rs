@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::names::{self, LeftOut};
 use super::pictures::{Pictures, picture_bytes};
+use super::skipped::Skipped;
 use crate::numbers::atomic::{sweep, write_atomically};
 use crate::numbers::hash::Fnv1a;
 use crate::numbers::{Error, Result, words};
@@ -36,47 +37,6 @@ const BATCH_BYTES: usize = 32 << 20;
 
 /// Cache files that were not used for so long are deleted.
 const KEPT: Duration = Duration::from_secs(60 * 24 * 60 * 60);
-
-/// A file of the data set that is not used, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Skipped {
-    /// Where it is; the entry's key takes the place of a file's name in an LMDB, its name in an archive.
-    pub path: PathBuf,
-    /// A few words that go on from the name, such as "it is empty".
-    pub why: String,
-    /// Whether the system refused to give it. That may pass, so it must not be remembered as a damaged picture.
-    pub unreadable: bool,
-}
-
-impl Skipped {
-    /// Names that are no Unicode get substitutes, because JSON could not hold them.
-    pub(super) fn new(path: &Path, why: String) -> Self {
-        Self {
-            path: PathBuf::from(path.to_string_lossy().into_owned()),
-            why,
-            unreadable: false,
-        }
-    }
-
-    /// A file or folder that cannot be read because of `error`.
-    pub(super) fn unreadable(path: &Path, error: &io::Error) -> Self {
-        Self {
-            unreadable: true,
-            ..Self::new(path, format!("it cannot be read: {error}"))
-        }
-    }
-}
-
-/// The first of `skipped`, whose paths start from `root`, and how many more there are.
-pub(super) fn skipped_words(skipped: &[Skipped], root: &Path) -> Option<String> {
-    let first = skipped.first()?;
-    let more = match skipped.len() {
-        1 => String::new(),
-        n => format!(" (and {} more)", n - 1),
-    };
-    let path = root.join(&first.path);
-    Some(format!("left out: {}: {}{more}", path.display(), first.why))
-}
 
 /// What became of one item of a data set.
 pub(super) enum Found {
@@ -158,6 +118,11 @@ impl Cache {
             side,
             beside: vec![],
         })
+    }
+
+    /// The file that names all files that are skipped, where they are many.
+    pub(super) fn list(&self) -> PathBuf {
+        list(&self.path)
     }
 
     fn folder(&self) -> &Path {
@@ -321,6 +286,7 @@ impl Cache {
                 .and_then(|m| now.duration_since(m).ok());
             let is_old = is_cache && metadata.is_file() && age.is_some_and(|age| age > KEPT);
             if is_old && entry.path() != self.path && fs::remove_file(entry.path()).is_ok() {
+                let _ = fs::remove_file(list(&entry.path()));
                 count += 1;
                 bytes += metadata.len();
             }
@@ -334,6 +300,11 @@ impl Cache {
             )
         })
     }
+}
+
+/// What lies beside the cache file `path`, where many files are skipped.
+fn list(path: &Path) -> PathBuf {
+    path.with_extension("skipped.txt")
 }
 
 /// Whether the file has a name as this program gives to caches.

@@ -5,12 +5,13 @@ use std::fs::{self, Metadata};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::cache::{Found, Skipped};
+use super::cache::Found;
 use super::decode::{self, Crop};
 use super::foreign;
 use super::identity::File;
 use super::names::{self, LeftOut, Named};
 use super::own;
+use super::skipped::Skipped;
 use crate::numbers::{Error, Result};
 
 /// Larger files are skipped: no picture within the limit on pixels is this big.
@@ -63,10 +64,12 @@ pub(super) fn list(root: &Path) -> Result<Listing> {
         }
         entries.sort(); // which of two links to one folder is entered must not depend on the disk
         for name in entries {
-            if names::is_hidden(&name.to_string_lossy()) {
+            let is_hidden = names::is_hidden(&name.to_string_lossy());
+            let path = folder.join(name);
+            if is_hidden {
+                listing.left_out.hidden.add(&path);
                 continue;
             }
-            let path = folder.join(name);
             // One question to the system per file, for there may be millions.
             let metadata = fs::metadata(root.join(&path)).ok();
             if metadata.as_ref().is_some_and(Metadata::is_dir) {
@@ -95,9 +98,10 @@ fn enter(
 impl Listing {
     /// Adds a file, or a link to nowhere, to where it belongs.
     fn add(&mut self, root: &Path, path: PathBuf, metadata: Option<&Metadata>) {
-        let is_file = metadata.is_none_or(Metadata::is_file);
+        if !metadata.is_none_or(Metadata::is_file) {
+            return self.left_out.special.add(&path);
+        }
         let is_picture = match names::named(&path) {
-            _ if !is_file => false,
             Named::Picture => true,
             Named::Meant(extension) => return self.left_out.meant(extension, &path),
             Named::Nothing => match start(&root.join(&path)) {

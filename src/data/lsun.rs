@@ -32,7 +32,8 @@ pub(super) fn build(
     use heed::types::Bytes;
     use heed::{CommitOrAbort, EnvFlags, EnvOpenOptions};
 
-    use super::cache::{Found, Skipped};
+    use super::cache::Found;
+    use super::skipped::Skipped;
 
     let path = root.join(FILE);
     let refused = |why: String| {

@@ -8,15 +8,21 @@ use serde::{Deserialize, Serialize};
 use super::foreign::FORMATS;
 
 /// Extensions of pictures. Which format it is, the bytes decide.
-const PICTURES: [&str; 15] = [
-    "png", "jpg", "jpeg", "jpe", "jfif", "webp", "gif", "bmp", "dib", "tif", "tiff", "pnm", "ppm",
-    "pgm", "pbm",
+const PICTURES: [&str; 23] = [
+    "png", "apng", "jpg", "jpeg", "jpe", "jfif", "jfi", "jif", "pjpeg", "pjp", "mpo", "webp",
+    "gif", "bmp", "dib", "tif", "tiff", "pnm", "ppm", "pgm", "pbm", "pam", "jps",
 ];
 
-/// Extensions of pictures that cannot be read here.
-const MEANT: [&str; 26] = [
-    "heic", "heif", "avif", "jxl", "jp2", "j2k", "jxr", "psd", "psb", "xcf", "svg", "tga", "qoi",
-    "exr", "raw", "cr2", "cr3", "nef", "nrw", "arw", "dng", "orf", "raf", "rw2", "pef", "srw",
+/// Extensions of pictures that cannot be read here: of cameras and phones, of other programs that save or show pictures,
+/// of drawings and pages.
+const MEANT: [&str; 87] = [
+    "heic", "heif", "heics", "heifs", "hif", "avif", "avifs", "raw", "3fr", "arw", "bay", "cr2",
+    "cr3", "crw", "dcr", "dng", "erf", "fff", "gpr", "iiq", "k25", "kdc", "mef", "mos", "mrw",
+    "nef", "nrw", "orf", "pef", "ptx", "raf", "rw2", "rwl", "sr2", "srf", "srw", "x3f", "jxl",
+    "jp2", "j2k", "j2c", "jpc", "jpf", "jpm", "jpx", "jxr", "wdp", "hdp", "psd", "psb", "xcf",
+    "kra", "ora", "tga", "qoi", "exr", "hdr", "pfm", "ff", "ico", "cur", "icns", "dds", "ktx",
+    "pcx", "sgi", "rgb", "iff", "lbm", "pict", "pct", "xbm", "xpm", "wbmp", "btf", "fits", "fit",
+    "dcm", "svg", "svgz", "eps", "ps", "ai", "pdf", "djvu", "wmf", "emf",
 ];
 
 /// Files and folders that systems leave among the user's, beside those whose names begin with a dot.
@@ -103,6 +109,12 @@ pub(super) struct LeftOut {
     pub own: Tally,
     /// Archives, readable here or not.
     pub archives: Vec<PathBuf>,
+    /// Archives in an archive.
+    nested: Tally,
+    /// What is neither a file nor a folder, such as a FIFO.
+    pub special: Tally,
+    /// Files and folders that are hidden or a system's.
+    pub hidden: Tally,
     /// Other files that are no pictures by their names.
     others: Tally,
     /// Why an archive could not be read to its end, if so.
@@ -120,6 +132,14 @@ impl LeftOut {
         match is_archive(&path) {
             true => self.archives.push(path),
             false => self.others.add(&path),
+        }
+    }
+
+    /// One more file in an archive that is no picture.
+    pub(super) fn other_in_archive(&mut self, path: &Path) {
+        match is_archive(path) {
+            true => self.nested.add(path),
+            false => self.others.add(path),
         }
     }
 
@@ -153,7 +173,13 @@ impl LeftOut {
                 "{place} is cut off or damaged before its first picture ({why}); download it again"
             );
         }
-        let files = self.others.count + self.archives.len() + self.meant_count() + self.own.count;
+        let files = [
+            self.others.count,
+            self.archives.len(),
+            self.nested.count,
+            self.own.count,
+        ];
+        let files = files.iter().sum::<usize>() + self.meant_count();
         let none = match self.own.count {
             0 => format!("no {FORMATS}"),
             _ => "no picture but this program's own".into(),
@@ -175,14 +201,32 @@ impl LeftOut {
         let own = self.own.words("picture", root).map(|s| {
             format!("left out {s}, that this program has drawn itself; to train on its samples, give a folder of nothing else")
         });
-        let sentences = [self.meant_words(root), archives, runs, own];
+        let nested = self.nested.words("archive", root).map(|s| {
+            format!("left out {s}, inside another archive; to use one, unpack the outer one and give it with --data")
+        });
+        let special = self.special.words("entry", root);
+        let special =
+            special.map(|s| format!("left out as no files but FIFOs, sockets or devices: {s}"));
+        let sentences = [self.meant_words(root), archives, nested, runs, own, special];
         sentences.into_iter().flatten().collect()
+    }
+
+    /// What else there is that nobody will miss, in words.
+    pub(super) fn beside(&self, root: &Path) -> Option<String> {
+        let others = self.others.words("other file", root);
+        let hidden = self.hidden.words("hidden or system entry", root);
+        let words: Vec<String> = [others, hidden].into_iter().flatten().collect();
+        (!words.is_empty()).then(|| format!("left out as no pictures: {}", listed(&words, "and")))
     }
 }
 
-/// "1 file", "2 files".
+/// "1 file", "2 files", "3 entries".
 pub(super) fn counted(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+    match (n, what.strip_suffix('y')) {
+        (1, _) => format!("1 {what}"),
+        (_, Some(stem)) => format!("{n} {stem}ies"),
+        (_, None) => format!("{n} {what}s"),
+    }
 }
 
 /// "a", "a and b", "a, b and c".

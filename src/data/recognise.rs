@@ -4,13 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::archive;
-use super::cache::{Skipped, skipped_words};
 use super::cifar::Version;
 use super::folder;
 use super::foreign;
 use super::identity::File;
 use super::lsun;
 use super::names::{self, LeftOut};
+use super::skipped::{Skipped, first_words};
 use crate::numbers::words::quoted;
 use crate::numbers::{Error, Result};
 
@@ -85,8 +85,15 @@ pub(super) fn recognise(path: &Path) -> Result<Set> {
             run.display()
         )));
     }
-    if !metadata.is_dir() {
+    if metadata.is_file() {
         return in_file(path);
+    }
+    if !metadata.is_dir() {
+        return Err(Error::failure(format!(
+            "cannot use {} as a data set: it is no file, but a FIFO, a socket or a device; give the folder of the \
+             pictures with --data",
+            path.display()
+        )));
     }
     if run.is_some() {
         return Err(Error::usage(format!(
@@ -167,7 +174,7 @@ fn in_folder(path: &Path) -> Result<Set> {
     match archives.as_slice() {
         [] => {
             let what = left_out.instead_of_pictures(path, path);
-            let unreadable = skipped_words(&listing.skipped, path);
+            let unreadable = first_words(&listing.skipped, path);
             let words: Vec<String> = [what].into_iter().chain(unreadable).collect();
             Err(Error::failure(words.join("; ")))
         }

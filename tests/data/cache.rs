@@ -34,7 +34,7 @@ fn a_damaged_or_foreign_cache_is_made_anew() {
         place.put(&format!("{i}.png"), &grey(i));
     }
     place.open(8).unwrap();
-    let file = place.cache_file();
+    let file = place.cache_file("pictures");
     let good = fs::read(&file).unwrap();
     let mut spoilt: Vec<Vec<u8>> = vec![vec![], vec![0; 5], b"foreign".repeat(99)];
     for cut in [1, 8, 17, good.len() - 1] {
@@ -129,7 +129,7 @@ fn the_content_is_that_of_all_pictures_whatever_the_threads() {
     let content = place.open(8).unwrap().content;
     assert_eq!(place.open(8).unwrap().content, content, "from the cache");
     for threads in [1, 3] {
-        fs::remove_file(place.cache_file()).unwrap();
+        fs::remove_file(place.cache_file("pictures")).unwrap();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
         let opened = pool.build().unwrap().install(|| place.open(8)).unwrap();
         assert_eq!(opened.content, content, "{threads} threads");
@@ -154,7 +154,7 @@ fn caches_that_nobody_has_used_for_long_are_deleted_and_nothing_else() {
     let place = Place::new();
     place.put("a.png", &grey(1));
     let opened = place.open(8).unwrap();
-    let used = place.cache_file();
+    let used = place.cache_file("pictures");
     let bytes = words::bytes(fs::metadata(&used).unwrap().len());
     let size = format!("(decoded into {}, {bytes})", used.display());
     assert!(opened.from.ends_with(&size), "{}", opened.from);

@@ -99,7 +99,7 @@ fn samples_among_pictures_are_left_out_and_counted() {
         let opened = place.open(8).unwrap();
         assert_eq!(levels(&opened.pictures), [1]);
         assert!(opened.skipped.is_empty(), "{:?}", opened.skipped);
-        let example = place.data().join("gen-sheet.png");
+        let example = place.data().join("gen/0000.png");
         assert_eq!(
             opened.notes,
             [format!(

@@ -80,10 +80,12 @@ impl Place {
         self.open(8).unwrap_err()
     }
 
-    /// The only file in the cache.
-    pub fn cache_file(&self) -> PathBuf {
-        let mut files = fs::read_dir(self.cache()).unwrap();
-        let file = files.next().unwrap().unwrap().path();
+    /// The only file in the cache with this extension.
+    pub fn cache_file(&self, extension: &str) -> PathBuf {
+        let files = fs::read_dir(self.cache()).unwrap();
+        let paths = files.map(|file| file.unwrap().path());
+        let mut files = paths.filter(|path| path.extension().is_some_and(|e| e == extension));
+        let file = files.next().unwrap();
         assert!(files.next().is_none());
         file
     }

@@ -176,7 +176,7 @@ fn a_run_on_a_folder_leaves_what_the_documentation_promises() {
     assert!(output.status.success(), "{stderr}");
     assert!(stderr.contains("9 pictures of"), "{stderr}");
     assert!(
-        stderr.contains("1 file(s) skipped") && stderr.contains("broken.png"),
+        stderr.contains("1 file skipped") && stderr.contains("broken.png"),
         "{stderr}"
     );
     let stdout = String::from_utf8_lossy(&output.stdout);

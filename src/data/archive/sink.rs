@@ -4,9 +4,9 @@ use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 use std::sync::mpsc::SyncSender;
 
-use super::super::cache::Skipped;
 use super::super::folder::MOST_BYTES;
 use super::super::names::{LeftOut, Named, is_hidden, named};
+use super::super::skipped::Skipped;
 use super::super::{cifar, foreign, lsun, own};
 use super::source::Failure;
 
@@ -108,7 +108,7 @@ impl<'a> Sink<'a> {
     }
 
     /// The path that an entry's name stands for, which does not lead out of the archive; none if nobody means it.
-    fn path(&self, name: &str) -> Option<PathBuf> {
+    fn path(&mut self, name: &str) -> Option<PathBuf> {
         // Windows has written archives with the other slash.
         let name = name.replace('\\', "/");
         let normal = |part| match part {
@@ -117,6 +117,10 @@ impl<'a> Sink<'a> {
         };
         let path: PathBuf = Path::new(&name).components().filter_map(normal).collect();
         let is_hidden = path.iter().any(|part| is_hidden(&part.to_string_lossy()));
+        if is_hidden {
+            let full = self.full(&path);
+            self.left_out.hidden.add(&full);
+        }
         let is_in_run = self.runs.iter().any(|run| path.starts_with(run));
         (!is_hidden && !is_in_run).then_some(path)
     }
@@ -149,7 +153,7 @@ impl<'a> Sink<'a> {
                 Ok(())
             }
             Named::Other => {
-                self.left_out.other(full);
+                self.left_out.other_in_archive(&full);
                 Ok(())
             }
             kind => match contents(body) {
@@ -159,7 +163,7 @@ impl<'a> Sink<'a> {
                     Ok(())
                 }
                 Ok(Contents::Foreign(_)) if kind == Named::Nothing => {
-                    self.left_out.other(full);
+                    self.left_out.other_in_archive(&full);
                     Ok(())
                 }
                 Ok(Contents::Foreign(why)) => self.put(skip(why)),
@@ -179,7 +183,7 @@ impl<'a> Sink<'a> {
                 self.put(Item::Skipped(Skipped::new(&full, why)))?;
             }
             Named::Meant(extension) => self.left_out.meant(extension, &full),
-            Named::Other => self.left_out.other(full),
+            Named::Other => self.left_out.other_in_archive(&full),
         }
         Ok(())
     }

@@ -15,9 +15,6 @@ const FINGERPRINTED: usize = 64;
 /// Fewer pictures than this are said to be few.
 const FEW: usize = 256;
 
-/// Skipped files that are named.
-const NAMED: usize = 5;
-
 /// How often a waiting person hears how far decoding is.
 const SAY_EVERY: Duration = Duration::from_secs(5);
 
@@ -84,23 +81,11 @@ fn decode(path: &Path, c: &PictureTask, hear: &mut dyn Hear) -> Result<Opened> {
         }
     })?;
     hear.say(&opened.from);
+    for beside in &opened.beside {
+        hear.say(beside);
+    }
     for note in &opened.notes {
         hear.warn(note);
-    }
-    let skipped = opened.skipped.len();
-    if skipped > 0 {
-        let named = opened.skipped.iter().take(NAMED);
-        let named: Vec<String> = named
-            .map(|one| format!("{}: {}", one.path.display(), one.why))
-            .collect();
-        let more = match skipped > NAMED {
-            true => format!("; and {} more", skipped - NAMED),
-            false => String::new(),
-        };
-        hear.warn(&format!(
-            "{skipped} file(s) skipped, as there is no usable picture in them: {}{more}",
-            named.join("; ")
-        ));
     }
     Ok(opened)
 }
