@@ -115,5 +115,6 @@ pub fn varied(width: u32, height: u32) -> DynamicImage {
 }
 
 pub fn levels(pictures: &Pictures) -> Vec<u8> {
-    (0..pictures.len()).map(|i| pictures.bytes(i)[0]).collect()
+    let level = |i| pictures.bytes(i).unwrap()[0];
+    (0..pictures.len()).map(level).collect()
 }

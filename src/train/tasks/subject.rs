@@ -20,7 +20,7 @@ pub trait Subject: Send {
     fn fill_batch(&mut self, step: u64, y: &mut [f32]) -> Result<()>;
 
     /// Fills `y` with real points to measure potentials at after `step`, drawn independently of any minibatch.
-    fn fill_gauge(&self, step: u64, y: &mut [f32]);
+    fn fill_gauge(&self, step: u64, y: &mut [f32]) -> Result<()>;
 
     /// Points of each kind that potentials are measured at.
     fn gauge_points(&self) -> usize;

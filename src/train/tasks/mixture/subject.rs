@@ -48,9 +48,10 @@ impl Subject for MixtureSubject {
         Ok(())
     }
 
-    fn fill_gauge(&self, step: u64, y: &mut [f32]) {
+    fn fill_gauge(&self, step: u64, y: &mut [f32]) -> Result<()> {
         let rng = &mut rng::stream(self.seed, "gauge batch", step);
         self.data.fill_batch(rng, y);
+        Ok(())
     }
 
     fn gauge_points(&self) -> usize {

@@ -98,7 +98,7 @@ fn note_or_compare(c: &mut PictureTask, pictures: &Pictures, content: Option<u64
     let is_whole = c.fingerprint.is_empty() || c.fingerprint.starts_with("all:");
     let fingerprint = match whole {
         Some(whole) if is_whole => whole,
-        _ => fingerprint_of_a_few(pictures),
+        _ => fingerprint_of_a_few(pictures)?,
     };
     let found = (pictures.len(), fingerprint);
     if c.fingerprint.is_empty() {
@@ -126,13 +126,13 @@ fn note_or_compare(c: &mut PictureTask, pictures: &Pictures, content: Option<u64
 }
 
 /// A hash over a few pictures from all over the set.
-fn fingerprint_of_a_few(pictures: &Pictures) -> String {
+fn fingerprint_of_a_few(pictures: &Pictures) -> Result<String> {
     let count = pictures.len().min(FINGERPRINTED);
     let mut hash = Fnv1a::default();
     for i in 0..count {
-        hash.add(pictures.bytes(spread(i, count, pictures)));
+        hash.add(pictures.bytes(spread(i, count, pictures))?);
     }
-    format!("{:016x}", hash.value())
+    Ok(format!("{:016x}", hash.value()))
 }
 
 /// The `i`-th of `count` pictures that are spread evenly over the set: folders are often sorted by kind.
