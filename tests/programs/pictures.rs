@@ -260,6 +260,20 @@ fn a_run_on_a_folder_leaves_what_the_documentation_promises() {
     );
     assert!(judgement["frechet_random"].as_f64().unwrap() > 0.0);
 
+    // Pixels that a disk has lost are found out, and then decoded again.
+    let is_pictures = |path: &PathBuf| path.extension().is_some_and(|e| e == "pictures");
+    let files = std::fs::read_dir(out.with_extension("cache")).unwrap();
+    let files = files.map(|file| file.unwrap().path());
+    for file in files.filter(is_pictures) {
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[100..600].fill(7);
+        std::fs::write(&file, bytes).unwrap();
+    }
+    let args = ["--run", text(&out), "--count", "40", "--json"];
+    assert!(refusal("evaluate", &args, 1).contains("is not what was written there"));
+    let again: serde_json::Value = serde_json::from_slice(&run("evaluate", &args).stdout).unwrap();
+    assert_eq!(again, judgement);
+
     // Going on: the data may have moved, but must be the same.
     let moved = at("moved");
     std::fs::rename(&data, &moved).unwrap();
@@ -275,9 +289,16 @@ fn a_run_on_a_folder_leaves_what_the_documentation_promises() {
         message.contains("8 pictures") && message.contains("has 9"),
         "{message}"
     );
+    std::fs::write(out.join("samples/step-000000002.png"), "cut off").unwrap();
     let output = run("train", &[&resume[..], &["--data", text(&moved)]].concat());
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stderr}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        stdout.contains("training.gif is without 1 of its frames: ")
+            && stdout.contains("step-000000002.png is damaged or of another size"),
+        "{stdout}"
+    );
     // Only what affects the result is said: the damaged file.
     assert_eq!(stderr.lines().count(), 2, "{stderr}");
     assert!(

@@ -195,8 +195,11 @@ impl Subject for PictureSubject {
         let written = Tensor::new([WRITTEN, 3, side, side], written)?;
         let latents = interpolation::walks(self.seed, WALKS, WALK_STEPS, end.config.z_dim)?;
         let strip = end.source.at(&latents)?;
+        let (frames, line) = training_halves(end.run, end.step);
+        let lines = [Some(report.to_string()), Some(waiting), line];
+        let lines: Vec<String> = lines.into_iter().flatten().collect();
         let mut finished = Finished {
-            report: format!("{report}\n{waiting}"),
+            report: lines.join("\n"),
             ..Finished::default()
         };
         let mut add =
@@ -209,7 +212,6 @@ impl Subject for PictureSubject {
             figures::write_png(path, &grid::grid(strip.data(), side, WALK_STEPS))
         });
         // Somebody may have removed the looks; a run that is complete makes no others.
-        let frames = training_halves(end.run, end.step);
         if !frames.is_empty() {
             add("training.gif", &|path| {
                 animation::write_gif(path, &frames, 120)
