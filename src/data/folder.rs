@@ -1,6 +1,6 @@
 //! The files of a data set in a tree of folders: found in a fixed order, read with care.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, Metadata};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -10,8 +10,8 @@ use super::decode::{self, Crop};
 use super::foreign;
 use super::identity::File;
 use super::names::{self, LeftOut, Named};
-use super::own;
 use super::skipped::Skipped;
+use super::{cifar, lsun, own};
 use crate::numbers::{Error, Result};
 
 /// Larger files are skipped: no picture within the limit on pixels is this big.
@@ -26,6 +26,8 @@ pub(super) struct Listing {
     pub skipped: Vec<Skipped>,
     /// What else there is.
     pub left_out: LeftOut,
+    /// Folders that hold files of a published data set, by their names.
+    pub sets: BTreeSet<PathBuf>,
 }
 
 /// Whether the folder is one of a run of this program. Others' projects have such files too, but not such contents.
@@ -113,10 +115,13 @@ impl Listing {
             },
             Named::Other => false,
         };
-        match is_picture {
-            true => self.files.push(File::new(path, metadata)),
-            false => self.left_out.other(path),
+        if is_picture {
+            return self.files.push(File::new(path, metadata));
         }
+        if cifar::Version::of(&path).is_some() || path.ends_with(lsun::FILE) {
+            self.sets.extend(path.parent().map(Path::to_path_buf));
+        }
+        self.left_out.other(path);
     }
 }
 

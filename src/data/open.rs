@@ -48,8 +48,10 @@ pub struct Opened {
 ///
 /// - a folder tree of pictures, whose formats are those of [`decode::picture`](super::decode::picture);
 /// - a zip or tar archive of such pictures, or a folder that holds one and no pictures;
-/// - CIFAR-10 in its binary or Python version: its folder, the one above, or one file of it;
-/// - an LSUN database (with the feature `lmdb`): its folder or the one above.
+/// - CIFAR-10 in its binary or Python version: its folder, one above, or one file of it;
+/// - an LSUN database (with the feature `lmdb`): its folder or one above.
+///
+/// What this program has made is no data: runs, and pictures that bear its [mark](super::own) if they lie among others.
 ///
 /// The first time, everything is decoded and written to a cache, which `progress` hears about: things done, and
 /// things in all, or 0 if nobody knows. After that a cache is found again as long as place, names, sizes and

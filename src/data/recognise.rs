@@ -124,11 +124,9 @@ pub(super) fn recognise(path: &Path) -> Result<Set> {
 
 /// Several sets of which one has to be chosen.
 fn which(path: &Path, what: &str, several: &[PathBuf]) -> Error {
-    let name = |path: &PathBuf| {
-        path.file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned()
+    let name = |one: &PathBuf| {
+        let name = one.strip_prefix(path).unwrap_or(one);
+        name.to_string_lossy().into_owned()
     };
     let names: Vec<String> = several.iter().take(10).map(name).collect();
     let example = several.first().map_or(path, PathBuf::as_path);
@@ -138,6 +136,21 @@ fn which(path: &Path, what: &str, several: &[PathBuf]) -> Error {
         path.display(),
         names::listed(&names, "and"),
         quoted(example)
+    ))
+}
+
+/// In the folder `path` are none of CIFAR-10's pictures but those to test with.
+fn only_tests(path: &Path) -> Error {
+    let version = match path.join(Version::Binary.test()).is_file() {
+        true => Version::Binary,
+        false => Version::Python,
+    };
+    Error::failure(format!(
+        "there are only CIFAR-10's test pictures in {}, and {} are missing; download the set again, or, to learn from \
+         the test pictures, give --data {}",
+        path.display(),
+        names::listed(&version.batches(), "and"),
+        quoted(&path.join(version.test()))
     ))
 }
 
@@ -168,6 +181,14 @@ fn in_folder(path: &Path) -> Result<Set> {
             skipped: listing.skipped,
             left_out: listing.left_out,
         });
+    }
+    let sets: Vec<PathBuf> = listing.sets.iter().map(|set| path.join(set)).collect();
+    match sets.as_slice() {
+        [] => {}
+        // Only the test set is not recognised in its own folder.
+        _ if listing.sets.contains(Path::new("")) => return Err(only_tests(path)),
+        [one] => return recognise(one),
+        several => return Err(which(path, "data sets", several)),
     }
     let mut left_out = listing.left_out;
     let archives = std::mem::take(&mut left_out.archives);
