@@ -90,11 +90,11 @@ impl Tally {
         self.count += 1;
     }
 
-    /// "3 files, e.g. notes.txt", if there are any; the path starts from `root`.
+    /// "3 files (e.g. notes.txt)", if there are any; the path starts from `root`.
     fn words(&self, what: &str, root: &Path) -> Option<String> {
         let first = root.join(&self.first);
         let counted = counted(self.count, what);
-        (self.count > 0).then(|| format!("{counted}, e.g. {}", first.display()))
+        (self.count > 0).then(|| format!("{counted} (e.g. {})", first.display()))
     }
 }
 
@@ -199,10 +199,10 @@ impl LeftOut {
         let archives = archives.map(|s| s + "; to use one, unpack it or give it with --data");
         let runs = example(&self.runs, "folder", " of this program's own runs");
         let own = self.own.words("picture", root).map(|s| {
-            format!("left out {s}, that this program has drawn itself; to train on its samples, give a folder of nothing else")
+            format!("left out {s} that this program has drawn itself; to train on its samples, give a folder of nothing else")
         });
         let nested = self.nested.words("archive", root).map(|s| {
-            format!("left out {s}, inside another archive; to use one, unpack the outer one and give it with --data")
+            format!("left out {s} inside another archive; to use one, unpack the outer one and give it with --data")
         });
         let special = self.special.words("entry", root);
         let special =

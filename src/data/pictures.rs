@@ -114,9 +114,9 @@ pub(super) fn checksum(bytes: &[u8]) -> [u8; SUM] {
 fn damaged(path: &Path, i: usize) -> Error {
     let advice = match fs::remove_file(path) {
         Err(e) if e.kind() != ErrorKind::NotFound => {
-            "delete it, and the next start decodes the pictures again"
+            "delete that file, and the next start decodes the pictures again"
         }
-        _ => "it has been deleted, so the next start decodes the pictures again",
+        _ => "that file has been deleted, so the next start decodes the pictures again",
     };
     Error::failure(format!(
         "picture {i} of the decoded ones in {} is not what was written there, as when a disk fails; {advice}",

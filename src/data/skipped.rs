@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::names::{counted, listed};
+use super::names::counted;
 use crate::numbers::atomic::write_atomically;
 use crate::numbers::words::escaped;
 
@@ -57,21 +57,20 @@ pub(super) fn first_words(skipped: &[Skipped], root: &Path) -> Option<String> {
 ///
 /// Where they are many, `list` becomes a file that names them all; if it cannot be written, the sentences do.
 pub(super) fn sentences(skipped: &[Skipped], list: &Path) -> Vec<String> {
-    let line = |one: &Skipped| {
-        let line = format!("{}: {}", one.path.display(), one.why);
-        format!("{}\n", escaped(&line))
-    };
+    let full = |one: &Skipped| format!("{}: {}", one.path.display(), one.why);
+    let line = |one| format!("{}\n", escaped(&full(one)));
     let is_listed = skipped.len() > NAMED && {
         let text: String = skipped.iter().map(line).collect();
         write_atomically(list, |file| file.write_all(text.as_bytes())).is_ok()
     };
     let most = if is_listed { NAMED } else { skipped.len() };
-    let named = |some: &[&Skipped], words: fn(&Skipped) -> String| {
-        let mut named: Vec<String> = some.iter().take(most).map(|one| words(one)).collect();
-        if let more @ 1.. = some.len().saturating_sub(most) {
-            named.push(format!("{more} more, which {} names", list.display()));
-        }
-        listed(&named, "and")
+    let named = |some: &[&Skipped], words: fn(&Skipped) -> String, comma: &str| {
+        let named: Vec<String> = some.iter().take(most).map(|one| words(one)).collect();
+        let more = match some.len().saturating_sub(most) {
+            0 => String::new(),
+            more => format!("{comma}and {more} more, which {} names", list.display()),
+        };
+        named.join(comma) + &more
     };
     let (unreadable, unusable): (Vec<_>, Vec<_>) = skipped.iter().partition(|one| one.unreadable);
     let mut sentences = vec![];
@@ -79,7 +78,7 @@ pub(super) fn sentences(skipped: &[Skipped], list: &Path) -> Vec<String> {
         sentences.push(format!(
             "left out because {} cannot be read: {}; check the permissions",
             if unreadable.len() == 1 { "it" } else { "they" },
-            named(&unreadable, |one| one.path.display().to_string())
+            named(&unreadable, |one| one.path.display().to_string(), ", ")
         ));
     }
     if !unusable.is_empty() {
@@ -87,11 +86,7 @@ pub(super) fn sentences(skipped: &[Skipped], list: &Path) -> Vec<String> {
             "{} skipped, as there is no usable picture in {}: {}",
             counted(unusable.len(), "file"),
             if unusable.len() == 1 { "it" } else { "them" },
-            named(&unusable, |one| format!(
-                "{}: {}",
-                one.path.display(),
-                one.why
-            ))
+            named(&unusable, full, "; ")
         ));
     }
     sentences

@@ -97,7 +97,7 @@ fn pictures_come_in_the_order_of_the_archive_by_the_rules_of_folders() {
         };
         let (notes, hidden) = (path.join("a/notes.txt"), path.join("__MACOSX/b/._2.png"));
         let want = format!(
-            "left out as no pictures: 2 other files, e.g. {} and 2 hidden or system entries, e.g. {}",
+            "left out as no pictures: 2 other files (e.g. {}) and 2 hidden or system entries (e.g. {})",
             notes.display(),
             hidden.display()
         );
@@ -558,7 +558,7 @@ fn of_archives_in_an_archive_the_outer_one_is_to_be_unpacked() {
         let error = place.open_in(name).unwrap_err().to_string();
         let example = path.join("in.zip");
         let want = format!(
-            "left out 1 archive, e.g. {}, inside another archive; to use one, unpack the outer one and give it with \
+            "left out 1 archive (e.g. {}) inside another archive; to use one, unpack the outer one and give it with \
              --data",
             example.display()
         );

@@ -92,8 +92,8 @@ fn pixels_that_have_changed_on_the_disk_are_never_handed_out() {
         }
         let error = pictures.bytes(picture).unwrap_err().to_string();
         let want = format!(
-            "picture {picture} of the decoded ones in {} is not what was written there, as when a disk fails; it has \
-             been deleted, so the next start decodes the pictures again",
+            "picture {picture} of the decoded ones in {} is not what was written there, as when a disk fails; \
+             that file has been deleted, so the next start decodes the pictures again",
             file.display()
         );
         assert_eq!(error, want);

@@ -122,7 +122,7 @@ fn hidden_files_and_those_of_the_system_are_counted_and_no_more() {
     );
     let first = place.data().join("$RECYCLE.BIN");
     let beside = format!(
-        "left out as no pictures: 10 hidden or system entries, e.g. {}",
+        "left out as no pictures: 10 hidden or system entries (e.g. {})",
         first.display()
     );
     assert_eq!(opened.beside, [beside]);
@@ -143,7 +143,7 @@ fn what_is_no_file_is_left_out_and_named() {
     assert_eq!(levels(&opened.pictures), [1]);
     let example = place.data().join("fifo");
     let note = format!(
-        "left out as no files but FIFOs, sockets or devices: 3 entries, e.g. {}",
+        "left out as no files but FIFOs, sockets or devices: 3 entries (e.g. {})",
         example.display()
     );
     assert_eq!(opened.notes, [note]);

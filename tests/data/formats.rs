@@ -63,7 +63,7 @@ fn the_bytes_decide_and_not_the_name() {
     assert_eq!(opened.notes, [""; 0]);
     let example = place.data().join("BM");
     let beside = format!(
-        "left out as no pictures: 5 other files, e.g. {}",
+        "left out as no pictures: 5 other files (e.g. {})",
         example.display()
     );
     assert_eq!(opened.beside, [beside]);
@@ -88,7 +88,7 @@ fn what_was_meant_as_pictures_is_counted_and_the_rest_beside_it() {
     assert_eq!(opened.notes, [note]);
     let example = place.data().join("0.json");
     let beside = format!(
-        "left out as no pictures: 10 other files, e.g. {}",
+        "left out as no pictures: 10 other files (e.g. {})",
         example.display()
     );
     assert_eq!(opened.beside, [beside]);
@@ -167,7 +167,7 @@ fn every_disguise_gets_its_own_sentence() {
         note.starts_with("24 files skipped, as there is no usable picture in them: ")
             && note.contains("x04.jpg")
             && !note.contains("x05.jpg")
-            && note.ends_with(&format!(" and 19 more, which {} names", list.display())),
+            && note.ends_with(&format!("; and 19 more, which {} names", list.display())),
         "{note}"
     );
     let text = std::fs::read_to_string(&list).unwrap();

@@ -103,7 +103,7 @@ fn samples_among_pictures_are_left_out_and_counted() {
         assert_eq!(
             opened.notes,
             [format!(
-                "left out 3 pictures, e.g. {}, that this program has drawn itself; to train on its samples, give a \
+                "left out 3 pictures (e.g. {}) that this program has drawn itself; to train on its samples, give a \
                  folder of nothing else",
                 example.display()
             )]
@@ -142,7 +142,7 @@ fn samples_in_archives_are_left_out_too() {
         let note = &opened.notes[0];
         let example = path.join("gen/0000.png");
         assert!(
-            note.contains(&format!("left out 1 picture, e.g. {}", example.display())),
+            note.contains(&format!("left out 1 picture (e.g. {})", example.display())),
             "{note}"
         );
     }

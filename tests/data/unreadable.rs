@@ -96,7 +96,7 @@ fn unreadable_files_and_folders_are_named_and_tried_again() {
                     panic!("{:?}", opened.notes);
                 };
                 let want = format!(
-                    "left out because they cannot be read: {} and {}; check the permissions",
+                    "left out because they cannot be read: {}, {}; check the permissions",
                     folder.display(),
                     file.display()
                 );

@@ -270,7 +270,10 @@ fn a_run_on_a_folder_leaves_what_the_documentation_promises() {
         std::fs::write(&file, bytes).unwrap();
     }
     let args = ["--run", text(&out), "--count", "40", "--json"];
-    assert!(refusal("evaluate", &args, 1).contains("is not what was written there"));
+    let output = run("evaluate", &args);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("is not what was written there"), "{stderr}");
     let again: serde_json::Value = serde_json::from_slice(&run("evaluate", &args).stdout).unwrap();
     assert_eq!(again, judgement);
 
