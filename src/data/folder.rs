@@ -133,10 +133,17 @@ pub(super) fn start(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(start)
 }
 
-/// Whether this program has drawn all of `files`: then they are what the user means, and no part of something else.
+/// Whether this program has drawn all pictures among `files`: then they are what the user means, and no part of
+/// something else. Damaged files may be among them.
 pub(super) fn are_own(root: &Path, files: &[File]) -> bool {
-    let is_own = |file: &File| start(&root.join(&file.path)).is_ok_and(|start| own::is_own(&start));
-    files.iter().all(is_own)
+    let mut is_any = false;
+    let fits = |file: &File| {
+        let start = start(&root.join(&file.path)).unwrap_or_default();
+        let is_own = own::is_own(&start);
+        is_any |= is_own;
+        is_own || foreign::format(&start).is_none()
+    };
+    files.iter().all(fits) && is_any
 }
 
 /// Reads and decodes `root`/`file`, or says why there is no picture in it. Of those that this program has drawn there
