@@ -1,8 +1,9 @@
 //! Sets are decoded once, into a file that is then mapped into memory at every start.
 //!
-//! The file holds the pictures one after the other, then the facts about them as JSON, then the length of the
-//! JSON and a mark. The facts come last because only the end of decoding tells how many pictures there are;
-//! so the file is written from front to back, whatever its size, while memory holds only a few pictures.
+//! The file holds the pictures one after the other, then a checksum of each, then the facts about them as JSON, then
+//! the length of the JSON, a checksum of all between the pictures and it, and a mark. The facts come last because only
+//! the end of decoding tells how many pictures there are; so the file is written from front to back, whatever its size,
+//! while memory holds only a few pictures. Each picture is compared with its checksum whenever it is taken.
 //!
 //! A file is named after a key over everything that decides what is in it, so a changed set gets a new file. One
 //! that has not been used for 60 days is deleted; anybody may delete any of them before.
@@ -20,7 +21,8 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::names::{self, LeftOut};
-use super::pictures::{Pictures, picture_bytes};
+use super::pictures::{Pictures, checksum, picture_bytes};
+use super::skipped::Skipped;
 use crate::numbers::atomic::{sweep, write_atomically};
 use crate::numbers::hash::Fnv1a;
 use crate::numbers::{Error, Result, words};
@@ -29,54 +31,16 @@ use crate::numbers::{Error, Result, words};
 const MARK: [u8; 8] = *b"coulombP";
 
 /// To be raised when the layout of the file changes, or the pixels that the same files give.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// Decoded pictures that wait in memory to be written: about so many bytes, but not too few for the threads.
 const BATCH_BYTES: usize = 32 << 20;
 
+/// Items that a thread decodes, about, before it is said how many are done: of large pictures a batch takes long.
+const PIECE: usize = 16;
+
 /// Cache files that were not used for so long are deleted.
 const KEPT: Duration = Duration::from_secs(60 * 24 * 60 * 60);
-
-/// A file of the data set that is not used, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Skipped {
-    /// Where it is; the entry's key takes the place of a file's name in an LMDB, its name in an archive.
-    pub path: PathBuf,
-    /// A few words that go on from the name, such as "it is empty".
-    pub why: String,
-    /// Whether the system refused to give it. That may pass, so it must not be remembered as a damaged picture.
-    pub unreadable: bool,
-}
-
-impl Skipped {
-    /// Names that are no Unicode get substitutes, because JSON could not hold them.
-    pub(super) fn new(path: &Path, why: String) -> Self {
-        Self {
-            path: PathBuf::from(path.to_string_lossy().into_owned()),
-            why,
-            unreadable: false,
-        }
-    }
-
-    /// A file or folder that cannot be read because of `error`.
-    pub(super) fn unreadable(path: &Path, error: &io::Error) -> Self {
-        Self {
-            unreadable: true,
-            ..Self::new(path, format!("it cannot be read: {error}"))
-        }
-    }
-}
-
-/// The first of `skipped`, whose paths start from `root`, and how many more there are.
-pub(super) fn skipped_words(skipped: &[Skipped], root: &Path) -> Option<String> {
-    let first = skipped.first()?;
-    let more = match skipped.len() {
-        1 => String::new(),
-        n => format!(" (and {} more)", n - 1),
-    };
-    let path = root.join(&first.path);
-    Some(format!("left out: {}: {}{more}", path.display(), first.why))
-}
 
 /// What became of one item of a data set.
 pub(super) enum Found {
@@ -84,6 +48,8 @@ pub(super) enum Found {
     Picture(Vec<u8>),
     /// No picture.
     Skipped(Skipped),
+    /// A picture that this program has drawn.
+    Own(PathBuf),
     /// What was found beside the pictures, where only reading them all tells it.
     LeftOut(LeftOut),
 }
@@ -158,6 +124,11 @@ impl Cache {
         })
     }
 
+    /// The file that names all files that are skipped, where they are many.
+    pub(super) fn list(&self) -> PathBuf {
+        list(&self.path)
+    }
+
     fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new("."))
     }
@@ -165,7 +136,8 @@ impl Cache {
     /// The pictures, if the file is there, complete, and made from the very same set; and if all that could not
     /// be read then still cannot.
     ///
-    /// Facts and length are checked, not the pixels: that would mean reading all of them at every start.
+    /// Facts and length are checked, not the pixels: that would mean reading all of them at every start. They are when
+    /// they are taken, by [`Pictures`].
     pub(super) fn read(&self) -> Option<Cached> {
         let readable =
             |one: &Skipped| one.unreadable && fs::read(self.root.join(&one.path)).is_ok();
@@ -179,17 +151,21 @@ impl Cache {
         // puts new ones in place of old ones, which leaves the mapped one as it is until the last map is gone.
         let map = unsafe { Mmap::map(&file) }.ok()?;
         let (rest, mark) = map.split_last_chunk()?;
+        let (rest, sum) = rest.split_last_chunk()?;
         let (rest, length) = rest.split_last_chunk()?;
         let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
-        let (pixels, facts) = rest.split_at_checked(rest.len().checked_sub(length)?)?;
+        let facts = rest.get(rest.len().checked_sub(length)?..)?;
         let facts: Facts = serde_json::from_slice(facts).ok()?;
+        let pixels = facts.count.checked_mul(picture_bytes(self.side))?;
+        let after_pixels = rest.get(pixels..)?;
         let is_mine = *mark == MARK
             && (facts.version, facts.key, facts.side) == (VERSION, self.key, self.side)
             && facts.count > 0
-            && facts.count.checked_mul(picture_bytes(self.side)) == Some(pixels.len());
+            && after_pixels.len().checked_sub(length) == Some(facts.count * sum.len())
+            && checksum(after_pixels) == *sum;
         is_mine.then(|| Cached {
             bytes: map.len() as u64,
-            pictures: Pictures::mapped(facts.side, facts.count, map),
+            pictures: Pictures::mapped(facts.side, facts.count, map, self.path.clone()),
             skipped: facts.skipped,
             left_out: facts.left_out,
             content: facts.content,
@@ -226,37 +202,43 @@ impl Cache {
             skipped: vec![],
             left_out: LeftOut::default(),
         };
-        let mut content = Fnv1a::default();
+        let (mut content, mut after_pixels) = (Fnv1a::default(), vec![]);
         let mut failure = None;
+        let most = PIECE * rayon::current_num_threads();
         progress(0, total);
         let written = write_atomically(&self.path, |file| {
             let mut fail = |e| {
                 failure = Some(e);
                 io::Error::other("see the failure")
             };
-            for batch in batches {
-                let decoded: Vec<_> = batch.into_par_iter().map(&decode).collect();
+            for piece in batches.flat_map(|batch| pieces(batch, most)) {
+                let decoded: Vec<_> = piece.into_par_iter().map(&decode).collect();
                 for one in decoded {
                     match one.map_err(&mut fail)? {
                         Found::Picture(picture) => {
                             debug_assert_eq!(picture.len(), picture_bytes(self.side));
                             content.add(&picture);
+                            after_pixels.extend(checksum(&picture));
                             file.write_all(&picture)?;
                             facts.count += 1;
                         }
                         Found::Skipped(skipped) => facts.skipped.push(skipped),
+                        Found::Own(path) => facts.left_out.own.add(&path),
                         Found::LeftOut(left_out) => facts.left_out = left_out,
                     }
                 }
-                progress(facts.count + facts.skipped.len(), total);
+                let own = facts.left_out.own.count;
+                progress(facts.count + facts.skipped.len() + own, total);
             }
             if facts.count == 0 {
                 return Err(fail(self.nothing_left(&facts)));
             }
             facts.content = content.value();
             let text = serde_json::to_vec(&facts)?;
-            file.write_all(&text)?;
+            after_pixels.extend(&text);
+            file.write_all(&after_pixels)?;
             file.write_all(&(text.len() as u64).to_le_bytes())?;
+            file.write_all(&checksum(&after_pixels))?;
             file.write_all(&MARK)
         });
         if let Some(failure) = failure {
@@ -317,6 +299,7 @@ impl Cache {
                 .and_then(|m| now.duration_since(m).ok());
             let is_old = is_cache && metadata.is_file() && age.is_some_and(|age| age > KEPT);
             if is_old && entry.path() != self.path && fs::remove_file(entry.path()).is_ok() {
+                let _ = fs::remove_file(list(&entry.path()));
                 count += 1;
                 bytes += metadata.len();
             }
@@ -330,6 +313,20 @@ impl Cache {
             )
         })
     }
+}
+
+/// `batch` in pieces of at most so many.
+fn pieces<T>(batch: Vec<T>, most: usize) -> impl Iterator<Item = Vec<T>> {
+    let mut rest = batch.into_iter();
+    std::iter::from_fn(move || {
+        let piece: Vec<T> = rest.by_ref().take(most).collect();
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+/// What lies beside the cache file `path`, where many files are skipped.
+fn list(path: &Path) -> PathBuf {
+    path.with_extension("skipped.txt")
 }
 
 /// Whether the file has a name as this program gives to caches.

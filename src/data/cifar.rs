@@ -37,7 +37,15 @@ impl Version {
         }
     }
 
-    /// The names of the training set's files. `test_batch` is not for training.
+    /// The name of the file of test pictures, which are not for training.
+    pub(super) fn test(self) -> &'static str {
+        match self {
+            Self::Binary => "test_batch.bin",
+            Self::Python => "test_batch",
+        }
+    }
+
+    /// The names of the training set's files.
     pub(super) fn batches(self) -> [String; 5] {
         let end = match self {
             Self::Binary => ".bin",
@@ -50,11 +58,7 @@ impl Version {
     pub(super) fn of(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?;
         [Self::Binary, Self::Python].into_iter().find(|version| {
-            let test = match version {
-                Self::Binary => "test_batch.bin",
-                Self::Python => "test_batch",
-            };
-            name == test || version.batches().iter().any(|batch| batch == name)
+            name == version.test() || version.batches().iter().any(|batch| batch == name)
         })
     }
 }

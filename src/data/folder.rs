@@ -1,15 +1,17 @@
 //! The files of a data set in a tree of folders: found in a fixed order, read with care.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, Metadata};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::cache::{Found, Skipped};
+use super::cache::Found;
 use super::decode::{self, Crop};
 use super::foreign;
 use super::identity::File;
 use super::names::{self, LeftOut, Named};
+use super::skipped::Skipped;
+use super::{cifar, lsun, own};
 use crate::numbers::{Error, Result};
 
 /// Larger files are skipped: no picture within the limit on pixels is this big.
@@ -24,11 +26,15 @@ pub(super) struct Listing {
     pub skipped: Vec<Skipped>,
     /// What else there is.
     pub left_out: LeftOut,
+    /// Folders that hold files of a published data set, by their names.
+    pub sets: BTreeSet<PathBuf>,
 }
 
-/// Whether the folder is one of a run of this program.
+/// Whether the folder is one of a run of this program. Others' projects have such files too, but not such contents.
 pub(super) fn is_run(folder: &Path) -> bool {
-    folder.join("config.toml").is_file() && folder.join("checkpoints").is_dir()
+    let config = || fs::read_to_string(folder.join("config.toml"));
+    let is_ours = |text: String| text.lines().any(|line| line.starts_with("preset = "));
+    folder.join("checkpoints").is_dir() && config().is_ok_and(is_ours)
 }
 
 /// The pictures in `root` and its subfolders by their names, and by their first bytes where those say nothing.
@@ -60,10 +66,12 @@ pub(super) fn list(root: &Path) -> Result<Listing> {
         }
         entries.sort(); // which of two links to one folder is entered must not depend on the disk
         for name in entries {
-            if names::is_hidden(&name.to_string_lossy()) {
+            let is_hidden = names::is_hidden(&name.to_string_lossy());
+            let path = folder.join(name);
+            if is_hidden {
+                listing.left_out.hidden.add(&path);
                 continue;
             }
-            let path = folder.join(name);
             // One question to the system per file, for there may be millions.
             let metadata = fs::metadata(root.join(&path)).ok();
             if metadata.as_ref().is_some_and(Metadata::is_dir) {
@@ -92,11 +100,12 @@ fn enter(
 impl Listing {
     /// Adds a file, or a link to nowhere, to where it belongs.
     fn add(&mut self, root: &Path, path: PathBuf, metadata: Option<&Metadata>) {
-        let is_file = metadata.is_none_or(Metadata::is_file);
+        if !metadata.is_none_or(Metadata::is_file) {
+            return self.left_out.special.add(&path);
+        }
         let is_picture = match names::named(&path) {
-            _ if !is_file => false,
             Named::Picture => true,
-            Named::Meant(extension) => return self.left_out.meant(extension),
+            Named::Meant(extension) => return self.left_out.meant(extension, &path),
             Named::Nothing => match start(&root.join(&path)) {
                 Ok(start) => foreign::format(&start).is_some(),
                 Err(e) if e.kind() == ErrorKind::PermissionDenied => {
@@ -106,10 +115,13 @@ impl Listing {
             },
             Named::Other => false,
         };
-        match is_picture {
-            true => self.files.push(File::new(path, metadata)),
-            false => self.left_out.other(path),
+        if is_picture {
+            return self.files.push(File::new(path, metadata));
         }
+        if cifar::Version::of(&path).is_some() || path.ends_with(lsun::FILE) {
+            self.sets.extend(path.parent().map(Path::to_path_buf));
+        }
+        self.left_out.other(path);
     }
 }
 
@@ -121,8 +133,22 @@ pub(super) fn start(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(start)
 }
 
-/// Reads and decodes `root`/`file`, or says why there is no picture in it.
-pub(super) fn picture(root: &Path, file: &File, side: usize, crop: Crop) -> Found {
+/// Whether this program has drawn all pictures among `files`: then they are what the user means, and no part of
+/// something else. Damaged files may be among them.
+pub(super) fn are_own(root: &Path, files: &[File]) -> bool {
+    let mut is_any = false;
+    let fits = |file: &File| {
+        let start = start(&root.join(&file.path)).unwrap_or_default();
+        let is_own = own::is_own(&start);
+        is_any |= is_own;
+        is_own || foreign::format(&start).is_none()
+    };
+    files.iter().all(fits) && is_any
+}
+
+/// Reads and decodes `root`/`file`, or says why there is no picture in it. Of those that this program has drawn there
+/// is none, unless `own` says otherwise.
+pub(super) fn picture(root: &Path, file: &File, side: usize, crop: Crop, own: bool) -> Found {
     let skip = |why| Found::Skipped(Skipped::new(&file.path, why));
     if file.size > MOST_BYTES {
         return skip(format!(
@@ -133,6 +159,7 @@ pub(super) fn picture(root: &Path, file: &File, side: usize, crop: Crop) -> Foun
     }
     let full = root.join(&file.path);
     match fs::read(&full) {
+        Ok(encoded) if !own && own::is_own(&encoded) => Found::Own(file.path.clone()),
         Ok(encoded) => decode::picture(&encoded, side, crop).map_or_else(skip, Found::Picture),
         Err(e)
             if e.kind() != ErrorKind::PermissionDenied && full.is_symlink() && !full.exists() =>

@@ -37,29 +37,17 @@ const KNOWN: [(&[u8], &str); 25] = [
         "it is a PDF document; extract its pictures as JPEG or PNG",
     ),
     (b"%!PS", "it is a PostScript document; convert it to PNG"),
-    (
-        b"PK\x03\x04",
-        "it is a zip archive inside; rename it to .zip and give it as --data",
-    ),
+    (b"PK\x03\x04", "it is a zip archive inside; unpack it first"),
     (b"PK\x05\x06", "it is an empty zip archive"),
-    (
-        b"\x1f\x8b",
-        "it is gzip-compressed; let its name end in .gz and unpack it with gunzip",
-    ),
-    (
-        b"BZh",
-        "it is bzip2-compressed; let its name end in .bz2 and unpack it with bunzip2",
-    ),
-    (
-        b"\xfd7zXZ",
-        "it is xz-compressed; let its name end in .xz and unpack it with unxz",
-    ),
+    (b"\x1f\x8b", "it is gzip-compressed; unpack it first"),
+    (b"BZh", "it is bzip2-compressed; unpack it first"),
+    (b"\xfd7zXZ", "it is xz-compressed; unpack it first"),
     (
         b"\x28\xb5\x2f\xfd",
-        "it is zstd-compressed; let its name end in .zst and unpack it with unzstd",
+        "it is zstd-compressed; unpack it first",
     ),
-    (b"7z\xbc\xaf", "it is a 7z archive; unpack it"),
-    (b"Rar!", "it is a RAR archive; unpack it"),
+    (b"7z\xbc\xaf", "it is a 7z archive; unpack it first"),
+    (b"Rar!", "it is a RAR archive; unpack it first"),
     (
         b"\x93NUMPY",
         "it is a NumPy array; save its pictures as PNG",

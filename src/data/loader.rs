@@ -59,12 +59,13 @@ impl Order {
     }
 
     /// Batch number `step` into `out`, one point after the other.
-    fn gather(&mut self, data: &dyn Dataset, step: u64, out: &mut [f32]) {
+    fn gather(&mut self, data: &dyn Dataset, step: u64, out: &mut [f32]) -> Result<()> {
         let size = data.numbers();
         let first = step * (out.len() / size) as u64;
         for (item, row) in (first..).zip(out.chunks_exact_mut(size)) {
-            data.write(self.point(item), row);
+            data.write(self.point(item), row)?;
         }
+        Ok(())
     }
 }
 
@@ -73,13 +74,22 @@ impl Order {
 ///
 /// This is what [`Loader`] hands out, without its thread; it draws a whole permutation each time.
 ///
+/// # Errors
+/// If the data are damaged.
+///
 /// # Panics
 /// If there are no points or `out` has another length.
-pub fn batch(data: &dyn Dataset, seed: u64, batch_size: usize, step: u64, out: &mut [f32]) {
+pub fn batch(
+    data: &dyn Dataset,
+    seed: u64,
+    batch_size: usize,
+    step: u64,
+    out: &mut [f32],
+) -> Result<()> {
     check_sizes(data, batch_size);
     let wanted = batch_size * data.numbers();
     assert_eq!(out.len(), wanted, "numbers of one batch");
-    Order::new(seed, data.count()).gather(data, step, out);
+    Order::new(seed, data.count()).gather(data, step, out)
 }
 
 fn check_sizes(data: &dyn Dataset, batch_size: usize) {
@@ -95,7 +105,7 @@ pub struct Loader {
     numbers: usize,
     /// Both ends are dropped to end the thread, which waits on one or the other.
     channels: Option<(Receiver<Batch>, SyncSender<Batch>)>,
-    thread: Option<JoinHandle<Option<String>>>,
+    thread: Option<JoinHandle<Option<Error>>>,
     waited: Duration,
 }
 
@@ -109,7 +119,7 @@ impl Loader {
         let mut order = Order::new(seed, data.count());
         let numbers = batch_size * data.numbers();
         Self::spawn(numbers, first_step, move |step, out| {
-            order.gather(&*data, step, out);
+            order.gather(&*data, step, out)
         })
     }
 
@@ -117,7 +127,7 @@ impl Loader {
     fn spawn(
         numbers: usize,
         first_step: u64,
-        mut gather: impl FnMut(u64, &mut [f32]) + Send + 'static,
+        mut gather: impl FnMut(u64, &mut [f32]) -> Result<()> + Send + 'static,
     ) -> Self {
         let (send_ready, ready) = sync_channel(AHEAD);
         let (give_back, returned) = sync_channel(AHEAD);
@@ -132,17 +142,21 @@ impl Loader {
                 let Ok(mut batch) = returned.recv() else {
                     break;
                 };
-                gather(step, &mut batch);
+                gather(step, &mut batch)?;
                 if send_ready.send(batch).is_err() {
                     break;
                 }
             }
+            Ok(())
         };
         let thread = thread::spawn(move || {
-            let payload = catch_unwind(AssertUnwindSafe(work)).err()?;
-            let text = payload.downcast_ref::<String>().cloned();
-            text.or_else(|| payload.downcast_ref().map(|s: &&str| (*s).into()))
-                .or_else(|| Some("no reason given".into()))
+            let payload = match catch_unwind(AssertUnwindSafe(work)) {
+                Ok(done) => return done.err(),
+                Err(payload) => payload,
+            };
+            let text = payload.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| payload.downcast_ref().copied());
+            Some(broken(text.unwrap_or("no reason given")))
         });
         Self {
             numbers,
@@ -155,7 +169,7 @@ impl Loader {
     /// Writes the next batch to `y`, \[batch_size, point...\].
     ///
     /// # Errors
-    /// If the background thread broke down.
+    /// If the data are damaged, or the background thread broke down.
     ///
     /// # Panics
     /// If `y` has another length than a batch.
@@ -191,16 +205,19 @@ impl Loader {
 
     /// Ends the thread and says why it broke down.
     fn broken(&mut self) -> Error {
-        let why = self.stop().unwrap_or("it ended early".into());
-        Error::failure(format!(
-            "the thread that loads the data broke down: {why}; resume from the last checkpoint"
-        ))
+        self.stop().unwrap_or_else(|| broken("it ended early"))
     }
 
-    fn stop(&mut self) -> Option<String> {
+    fn stop(&mut self) -> Option<Error> {
         self.channels = None;
         self.thread.take()?.join().ok()?
     }
+}
+
+fn broken(why: &str) -> Error {
+    Error::failure(format!(
+        "the thread that loads the data broke down: {why}; resume from the last checkpoint"
+    ))
 }
 
 impl Drop for Loader {
@@ -218,6 +235,7 @@ mod tests {
         let mut loader = Loader::spawn(3, 5, |step, out| {
             assert!(step < 7, "the disk is gone");
             out.fill(step as f32);
+            Ok(())
         });
         let mut y = [0.0; 3];
         for step in 5..7 {
@@ -240,7 +258,10 @@ mod tests {
     #[test]
     fn time_is_counted_only_while_a_batch_is_missing() {
         let slow = Duration::from_millis(30);
-        let mut loader = Loader::spawn(1, 0, move |_, _| thread::sleep(slow));
+        let mut loader = Loader::spawn(1, 0, move |_, _| {
+            thread::sleep(slow);
+            Ok(())
+        });
         loader.fill(&mut [0.0]).unwrap();
         assert!(loader.waited() > Duration::ZERO);
     }

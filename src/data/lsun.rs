@@ -32,7 +32,8 @@ pub(super) fn build(
     use heed::types::Bytes;
     use heed::{CommitOrAbort, EnvFlags, EnvOpenOptions};
 
-    use super::cache::{Found, Skipped};
+    use super::cache::Found;
+    use super::skipped::Skipped;
 
     let path = root.join(FILE);
     let refused = |why: String| {
@@ -156,8 +157,8 @@ mod tests {
         for _ in 0..2 {
             let opened = open_in(folder.path()).unwrap();
             assert_eq!(opened.pictures.len(), 2);
-            assert!(opened.pictures.bytes(0)[0].abs_diff(10) < 3);
-            assert!(opened.pictures.bytes(1)[0].abs_diff(30) < 3);
+            assert!(opened.pictures.bytes(0).unwrap()[0].abs_diff(10) < 3);
+            assert!(opened.pictures.bytes(1).unwrap()[0].abs_diff(30) < 3);
             assert_eq!(opened.skipped.len(), 1);
             assert_eq!(opened.skipped[0].path, folder.path().join("data.mdb/b"));
         }

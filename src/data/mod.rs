@@ -18,15 +18,17 @@ mod lsun;
 pub mod mixture;
 mod names;
 pub mod open;
+pub mod own;
 pub mod pickle;
 pub mod pictures;
 mod recognise;
+mod skipped;
 mod whole;
 
-pub use cache::Skipped;
 pub use dataset::Dataset;
 pub use decode::Crop;
 pub use loader::Loader;
 pub use mixture::Mixture;
 pub use open::{Opened, Options, open};
 pub use pictures::Pictures;
+pub use skipped::Skipped;

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use super::cache::{Cache, Cached, Found, Skipped, VERSION, skipped_words};
+use super::cache::{Cache, Cached, Found, VERSION};
 use super::decode::Crop;
 use super::identity::{self, File};
 use super::pictures::Pictures;
 use super::recognise::{Kind, Set, recognise};
+use super::skipped::{self, Skipped, first_words};
 use super::{archive, cifar, folder, lsun, names};
 use crate::numbers::{Error, Result, words};
 
@@ -33,8 +34,10 @@ pub struct Opened {
     /// What is not among them.
     pub skipped: Vec<Skipped>,
     /// What the user should know because it changes the result, each a sentence of one line: kinds of files that
-    /// are left out, an archive that is cut off, missing parts.
+    /// are left out, files that are skipped, an archive that is cut off, missing parts.
     pub notes: Vec<String>,
+    /// What else there is, which nobody will miss, each a sentence of one line.
+    pub beside: Vec<String>,
     /// Where they come from, e.g. "50000 pictures of DIR (decoded into FILE, 154 MB)".
     pub from: String,
     /// A hash over all pictures in their order: other pictures have another one.
@@ -45,8 +48,10 @@ pub struct Opened {
 ///
 /// - a folder tree of pictures, whose formats are those of [`decode::picture`](super::decode::picture);
 /// - a zip or tar archive of such pictures, or a folder that holds one and no pictures;
-/// - CIFAR-10 in its binary or Python version: its folder, the one above, or one file of it;
-/// - an LSUN database (with the feature `lmdb`): its folder or the one above.
+/// - CIFAR-10 in its binary or Python version: its folder, one above, or one file of it;
+/// - an LSUN database (with the feature `lmdb`): its folder or one above.
+///
+/// What this program has made is no data: runs, and pictures that bear its [mark](super::own) if they lie among others.
 ///
 /// The first time, everything is decoded and written to a cache, which `progress` hears about: things done, and
 /// things in all, or 0 if nobody knows. After that a cache is found again as long as place, names, sizes and
@@ -72,7 +77,7 @@ pub fn open(
     let key = identity::key(&purpose, &set.root, &set.files);
     let mut cache = Cache::new(cache, &set.root, set.name(), key, side)?;
     cache.beside = set.left_out.notes(&set.root);
-    cache.beside.extend(skipped_words(&set.skipped, &set.root));
+    cache.beside.extend(first_words(&set.skipped, &set.root));
     let cached = match cache.read() {
         Some(found) => found,
         None => build(&set, options, &cache, progress)?,
@@ -84,6 +89,9 @@ pub fn open(
         path: set.root.join(&one.path),
         ..one
     });
+    let skipped: Vec<Skipped> = skipped.collect();
+    notes.extend(skipped::sentences(&skipped, &cache.list()));
+    let beside = [&set.left_out, &cached.left_out].map(|left_out| left_out.beside(&set.root));
     let from = format!(
         "{} of {} (decoded into {}, {})",
         names::counted(cached.pictures.len(), "picture"),
@@ -93,8 +101,9 @@ pub fn open(
     );
     Ok(Opened {
         pictures: cached.pictures,
-        skipped: skipped.collect(),
+        skipped,
         notes,
+        beside: beside.into_iter().flatten().collect(),
         from,
         content: cached.content,
     })
@@ -123,7 +132,7 @@ fn build(
             archive::build(kind, [root, set.name()], side, crop, cache, progress)
         }
         Kind::Folder => {
-            let decode = |file: &File| Ok(folder::picture(root, file, side, crop));
+            let decode = |file: &File| Ok(folder::picture(root, file, side, crop, set.is_own));
             cache.build(batches(files, cache), files.len(), decode, progress)
         }
     }
@@ -160,20 +169,13 @@ fn notes(set: &Set, cached: &Cached) -> Vec<String> {
             names::counted(count, "picture")
         ));
     }
-    notes.extend(set.left_out.notes(&set.root));
-    notes.extend(cached.left_out.notes(&set.root));
-    let skipped = || set.skipped.iter().chain(&cached.skipped);
-    let mut unreadable = skipped().filter(|one| one.unreadable);
-    let number = unreadable.clone().count();
-    if let Some(first) = unreadable.next() {
-        let more = match number {
-            1 => String::new(),
-            n => format!(" and {} more", n - 1),
-        };
+    if set.is_own {
         notes.push(format!(
-            "left out because it cannot be read: {}{more}; check the permissions",
-            set.root.join(&first.path).display()
+            "all pictures in {} are samples or figures that this program has drawn itself",
+            set.root.display()
         ));
     }
+    notes.extend(set.left_out.notes(&set.root));
+    notes.extend(cached.left_out.notes(&set.root));
     notes
 }

@@ -1,6 +1,9 @@
 //! A set of square colour pictures, one byte per channel, in memory or in a mapped file.
 
 use std::fmt;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 
@@ -24,8 +27,8 @@ pub struct Pictures {
 
 enum Storage {
     Owned(Vec<u8>),
-    /// A cache file; the pictures come first in it.
-    Mapped(Mmap),
+    /// The cache file of this path; the pictures come first in it, then a checksum of each.
+    Mapped(Mmap, PathBuf),
 }
 
 impl Pictures {
@@ -47,14 +50,14 @@ impl Pictures {
         })
     }
 
-    /// Pictures at the start of a mapped file, which is at least `count` pictures long.
-    pub(super) fn mapped(side: usize, count: usize, map: Mmap) -> Self {
-        assert!(count * picture_bytes(side) <= map.len(), "the map is short");
-        let storage = Storage::Mapped(map);
+    /// Pictures at the start of the mapped file `path`, which holds `count` of them and a checksum of each.
+    pub(super) fn mapped(side: usize, count: usize, map: Mmap, path: PathBuf) -> Self {
+        let least = count * (picture_bytes(side) + SUM);
+        assert!(least <= map.len(), "the map is short");
         Self {
             side,
             count,
-            storage,
+            storage: Storage::Mapped(map, path),
         }
     }
 
@@ -75,17 +78,50 @@ impl Pictures {
 
     /// Picture `i`, \[3, side, side\], 0 is dark and 255 bright.
     ///
+    /// # Errors
+    /// If it lies in a cache file and is not as it was written there. The file is deleted then, so that the pictures are
+    /// decoded again at the next start.
+    ///
     /// # Panics
     /// If there is no picture `i`.
-    pub fn bytes(&self, i: usize) -> &[u8] {
+    pub fn bytes(&self, i: usize) -> Result<&[u8]> {
         assert!(i < self.count, "picture {i} of {}", self.count);
-        let all: &[u8] = match &self.storage {
-            Storage::Owned(bytes) => bytes,
-            Storage::Mapped(map) => map,
-        };
         let size = picture_bytes(self.side);
-        &all[i * size..(i + 1) * size]
+        let place = i * size..(i + 1) * size;
+        match &self.storage {
+            Storage::Owned(bytes) => Ok(&bytes[place]),
+            Storage::Mapped(map, path) => {
+                let picture = &map[place];
+                let sum = &map[self.count * size + i * SUM..][..SUM];
+                match checksum(picture) == *sum {
+                    true => Ok(picture),
+                    false => Err(damaged(path, i)),
+                }
+            }
+        }
     }
+}
+
+/// Bytes of a checksum.
+const SUM: usize = size_of::<u32>();
+
+/// What is written of `bytes` to know them again.
+pub(super) fn checksum(bytes: &[u8]) -> [u8; SUM] {
+    crc32fast::hash(bytes).to_le_bytes()
+}
+
+/// Picture `i` of the cache file `path` is damaged, and with it the file.
+fn damaged(path: &Path, i: usize) -> Error {
+    let advice = match fs::remove_file(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => {
+            "delete that file, and the next start decodes the pictures again"
+        }
+        _ => "that file has been deleted, so the next start decodes the pictures again",
+    };
+    Error::failure(format!(
+        "picture {i} of the decoded ones in {} is not what was written there, as when a disk fails; {advice}",
+        path.display()
+    ))
 }
 
 impl fmt::Debug for Pictures {
@@ -110,12 +146,13 @@ impl Dataset for Pictures {
         picture_bytes(self.side)
     }
 
-    fn write(&self, i: usize, out: &mut [f32]) {
-        let bytes = self.bytes(i);
+    fn write(&self, i: usize, out: &mut [f32]) -> Result<()> {
+        let bytes = self.bytes(i)?;
         assert_eq!(bytes.len(), out.len(), "numbers of one picture");
         for (x, &byte) in out.iter_mut().zip(bytes) {
             *x = f32::from(byte) / 127.5 - 1.0;
         }
+        Ok(())
     }
 }
 
@@ -129,10 +166,10 @@ mod tests {
         let pictures = Pictures::new(9, bytes[..486].to_vec()).unwrap();
         assert_eq!((pictures.side(), pictures.len()), (9, 2));
         let mut x = [f32::NAN; 243];
-        pictures.write(1, &mut x);
-        assert_eq!(x.map(to_u8), pictures.bytes(1));
-        pictures.write(0, &mut x);
-        assert_eq!(x.map(to_u8), pictures.bytes(0));
+        pictures.write(1, &mut x).unwrap();
+        assert_eq!(x.map(to_u8), pictures.bytes(1).unwrap());
+        pictures.write(0, &mut x).unwrap();
+        assert_eq!(x.map(to_u8), pictures.bytes(0).unwrap());
         assert_eq!(x[0], -1.0);
     }
 

@@ -4,13 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::archive;
-use super::cache::{Skipped, skipped_words};
 use super::cifar::Version;
 use super::folder;
 use super::foreign;
 use super::identity::File;
 use super::lsun;
 use super::names::{self, LeftOut};
+use super::skipped::{Skipped, first_words};
 use crate::numbers::words::quoted;
 use crate::numbers::{Error, Result};
 
@@ -35,6 +35,8 @@ pub(super) struct Set {
     pub skipped: Vec<Skipped>,
     /// What else there is.
     pub left_out: LeftOut,
+    /// Whether this program has drawn all the pictures, so that they are meant.
+    pub is_own: bool,
 }
 
 impl Set {
@@ -49,6 +51,7 @@ impl Set {
             files: names.into_iter().map(file).collect(),
             skipped: vec![],
             left_out: LeftOut::default(),
+            is_own: false,
         }
     }
 
@@ -71,10 +74,28 @@ impl Set {
 /// Finds out what is at `path`: a data set, one in a folder below it, or something else to say a sentence about.
 pub(super) fn recognise(path: &Path) -> Result<Set> {
     let metadata = fs::metadata(path).map_err(|e| Error::io("open", path, &e))?;
-    if !metadata.is_dir() {
+    let whole = path.canonicalize();
+    let place = whole.as_deref().unwrap_or(path);
+    let run = place.ancestors().find(|folder| folder::is_run(folder));
+    if let Some(run) = run.filter(|run| *run != place) {
+        return Err(Error::usage(format!(
+            "{} lies in {}, a run of this program, so it is what the run has made, no data set; give the folder of the \
+             pictures with --data",
+            path.display(),
+            run.display()
+        )));
+    }
+    if metadata.is_file() {
         return in_file(path);
     }
-    if folder::is_run(path) {
+    if !metadata.is_dir() {
+        return Err(Error::failure(format!(
+            "cannot use {} as a data set: it is no file, but a FIFO, a socket or a device; give the folder of the \
+             pictures with --data",
+            path.display()
+        )));
+    }
+    if run.is_some() {
         return Err(Error::usage(format!(
             "{} is a run of this program, no data set; give the folder of the pictures with --data, or go on with \
              the run with --resume {}",
@@ -103,11 +124,9 @@ pub(super) fn recognise(path: &Path) -> Result<Set> {
 
 /// Several sets of which one has to be chosen.
 fn which(path: &Path, what: &str, several: &[PathBuf]) -> Error {
-    let name = |path: &PathBuf| {
-        path.file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned()
+    let name = |one: &PathBuf| {
+        let name = one.strip_prefix(path).unwrap_or(one);
+        name.to_string_lossy().into_owned()
     };
     let names: Vec<String> = several.iter().take(10).map(name).collect();
     let example = several.first().map_or(path, PathBuf::as_path);
@@ -117,6 +136,21 @@ fn which(path: &Path, what: &str, several: &[PathBuf]) -> Error {
         path.display(),
         names::listed(&names, "and"),
         quoted(example)
+    ))
+}
+
+/// In the folder `path` are none of CIFAR-10's pictures but those to test with.
+fn only_tests(path: &Path) -> Error {
+    let version = match path.join(Version::Binary.test()).is_file() {
+        true => Version::Binary,
+        false => Version::Python,
+    };
+    Error::failure(format!(
+        "there are only CIFAR-10's test pictures in {}, and {} are missing; download the set again, or, to learn from \
+         the test pictures, give --data {}",
+        path.display(),
+        names::listed(&version.batches(), "and"),
+        quoted(&path.join(version.test()))
     ))
 }
 
@@ -141,18 +175,27 @@ fn in_folder(path: &Path) -> Result<Set> {
     if !listing.files.is_empty() {
         return Ok(Set {
             kind: Kind::Folder,
+            is_own: folder::are_own(path, &listing.files),
             root: path.to_path_buf(),
             files: listing.files,
             skipped: listing.skipped,
             left_out: listing.left_out,
         });
     }
+    let sets: Vec<PathBuf> = listing.sets.iter().map(|set| path.join(set)).collect();
+    match sets.as_slice() {
+        [] => {}
+        // Only the test set is not recognised in its own folder.
+        _ if listing.sets.contains(Path::new("")) => return Err(only_tests(path)),
+        [one] => return recognise(one),
+        several => return Err(which(path, "data sets", several)),
+    }
     let mut left_out = listing.left_out;
     let archives = std::mem::take(&mut left_out.archives);
     match archives.as_slice() {
         [] => {
             let what = left_out.instead_of_pictures(path, path);
-            let unreadable = skipped_words(&listing.skipped, path);
+            let unreadable = first_words(&listing.skipped, path);
             let words: Vec<String> = [what].into_iter().chain(unreadable).collect();
             Err(Error::failure(words.join("; ")))
         }

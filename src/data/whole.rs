@@ -3,6 +3,9 @@
 //! Decoders fill what is missing with grey and say nothing, or stop before they notice. And files go on after
 //! their picture: phones append films, cameras previews. So the format's own structure is followed here, from
 //! the start to the end of the picture, and only that part is decoded.
+//!
+//! What cannot be told is a JPEG in whose middle somebody has put a mark of its end: all its parts are in order, and only
+//! decoding its data a second time, bit by bit, would tell that some are missing. Its lower part comes out grey.
 
 use image::ImageFormat;
 

@@ -18,6 +18,7 @@ use std::path::Path;
 
 use image::{ImageFormat, Rgb, RgbImage};
 
+use crate::data::own;
 use crate::numbers::atomic::write_atomically;
 use crate::numbers::{Error, Result};
 
@@ -59,7 +60,7 @@ pub fn write_png(path: &Path, image: &RgbImage) -> Result<()> {
     write_atomically(path, |w| w.write_all(&bytes))
 }
 
-/// The bytes of `image` as a PNG.
+/// The bytes of `image` as a PNG, with the mark by which it is never taken for data.
 ///
 /// # Errors
 /// If it is too large for the format.
@@ -68,7 +69,7 @@ pub fn png(image: &RgbImage) -> Result<Vec<u8>> {
     image
         .write_to(&mut bytes, ImageFormat::Png)
         .map_err(|e| Error::failure(format!("cannot encode a picture: {e}")))?;
-    Ok(bytes.into_inner())
+    Ok(own::marked(bytes.into_inner()))
 }
 
 #[cfg(test)]

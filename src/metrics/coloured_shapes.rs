@@ -73,9 +73,12 @@ mod tests {
     use crate::data::{Dataset, Pictures};
 
     fn numbers(pictures: &Pictures) -> Vec<f32> {
-        let mut numbers = vec![0.0; pictures.len() * pictures.bytes(0).len()];
-        for (i, row) in numbers.chunks_mut(pictures.bytes(0).len()).enumerate() {
-            pictures.write(i, row);
+        let mut numbers = vec![0.0; pictures.len() * pictures.bytes(0).unwrap().len()];
+        for (i, row) in numbers
+            .chunks_mut(pictures.bytes(0).unwrap().len())
+            .enumerate()
+        {
+            pictures.write(i, row).unwrap();
         }
         numbers
     }

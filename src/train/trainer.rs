@@ -278,10 +278,7 @@ impl Trainer {
         let epsilon = self.epsilon();
         let subject = &self.subject;
         let step = self.step;
-        let mut real = |y: &mut [f32]| {
-            subject.fill_gauge(step, y);
-            Ok(())
-        };
+        let mut real = |y: &mut [f32]| subject.fill_gauge(step, y);
         let mut draw = Draw {
             latents: "gauge latents",
             run: step,

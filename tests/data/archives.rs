@@ -13,7 +13,7 @@ use zip::write::SimpleFileOptions;
 
 use crate::place::{Place, encode, grey, levels, varied};
 
-type Entry<'a> = (&'a str, Vec<u8>);
+pub type Entry<'a> = (&'a str, Vec<u8>);
 
 fn zip(entries: &[Entry]) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(vec![]));
@@ -46,7 +46,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The entries in all kinds of archives.
-fn packed(entries: &[Entry]) -> [(&'static str, Vec<u8>); 4] {
+pub fn packed(entries: &[Entry]) -> [(&'static str, Vec<u8>); 4] {
     let tar = tar(entries);
     let zipped = gzip(&tar);
     [
@@ -80,9 +80,28 @@ fn pictures_come_in_the_order_of_the_archive_by_the_rules_of_folders() {
         assert_eq!(levels(&opened.pictures), [2, 1, 3, 4], "{name}");
         let skipped: Vec<_> = opened.skipped.iter().map(|one| one.path.clone()).collect();
         assert_eq!(skipped, [path.join("a/page.jpg"), path.join("a/cut.png")]);
-        let note =
-            "1 .heic file left out: this program cannot read HEIC; convert it to JPEG or PNG";
-        assert_eq!(opened.notes, [note]);
+        let (heic, page) = (path.join("a/p.heic"), path.join("a/page.jpg"));
+        let [note, skipped] = &opened.notes[..] else {
+            panic!("{:?}", opened.notes);
+        };
+        let words = "this program cannot read HEIC; convert it to JPEG or PNG";
+        let want = format!("1 .heic file left out, e.g. {}: {words}", heic.display());
+        assert_eq!(*note, want);
+        let want = "2 files skipped, as there is no usable picture in them: ";
+        assert!(
+            skipped.starts_with(&format!("{want}{}: it is a web page", page.display())),
+            "{skipped}"
+        );
+        let [beside] = &opened.beside[..] else {
+            panic!("{:?}", opened.beside);
+        };
+        let (notes, hidden) = (path.join("a/notes.txt"), path.join("__MACOSX/b/._2.png"));
+        let want = format!(
+            "left out as no pictures: 2 other files (e.g. {}) and 2 hidden or system entries (e.g. {})",
+            notes.display(),
+            hidden.display()
+        );
+        assert_eq!(*beside, want);
         let again = place.open_in(name).unwrap();
         assert_eq!((again.notes, again.skipped), (opened.notes, opened.skipped));
         // A folder that holds nothing else is as good.
@@ -399,7 +418,7 @@ fn archives_beside_and_inside_are_not_passed_over_in_silence() {
     );
     let error = place.open_in("x.zip").unwrap_err().to_string();
     assert!(
-        error.contains("2 archives left out") && error.contains("train.zip"),
+        error.contains("left out 2 archives") && error.contains("train.zip"),
         "{error}"
     );
     // Alone, beside what was meant as pictures.
@@ -475,5 +494,78 @@ fn damaged_archives_are_answered() {
                 assert!(opened.pictures.len() <= 2);
             }
         }
+    }
+}
+
+#[test]
+fn methods_of_compression_that_are_not_read_are_named() {
+    for (number, name) in [
+        (9, "deflate64"),
+        (12, "bzip2"),
+        (14, "LZMA"),
+        (93, "zstd"),
+        (95, "xz"),
+    ] {
+        let mut bytes = zip(&[("1.png", grey(1)), ("2.png", grey(2))]);
+        // The second file's method, in its own header and in the directory.
+        for (mark, at) in [(b"PK\x03\x04", 8), (b"PK\x01\x02", 10)] {
+            let second = bytes.windows(4).rposition(|window| window == mark).unwrap();
+            bytes[second + at] = number;
+        }
+        let place = Place::new();
+        place.put("x.zip", &bytes);
+        let opened = place.open_in("x.zip").unwrap();
+        assert_eq!(levels(&opened.pictures), [1]);
+        let [skipped] = &opened.skipped[..] else {
+            panic!("{:?}", opened.skipped);
+        };
+        let want = format!(
+            "its compression, {name}, is not supported; unpack the archive and give the folder, or zip it again with \
+             deflate"
+        );
+        assert_eq!(skipped.why, want);
+    }
+}
+
+#[test]
+fn archives_of_other_kinds_are_to_be_unpacked_first() {
+    let starts: [(&str, &[u8], &str); 5] = [
+        ("a.tar.bz2", b"BZh91AY&SY", "it is bzip2-compressed"),
+        ("a.tar.xz", b"\xfd7zXZ\0", "it is xz-compressed"),
+        ("a.tar.zst", b"\x28\xb5\x2f\xfd", "it is zstd-compressed"),
+        ("a.7z", b"7z\xbc\xaf\x27\x1c", "it is a 7z archive"),
+        ("a.rar", b"Rar!\x1a\x07", "it is a RAR archive"),
+    ];
+    for (name, bytes, what) in starts {
+        let place = Place::new();
+        place.put(name, bytes);
+        for error in [place.open_in(name).unwrap_err(), place.error()] {
+            let error = error.to_string();
+            assert!(
+                error.contains(&format!("{name} as a data set: {what}; unpack it first;")),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn of_archives_in_an_archive_the_outer_one_is_to_be_unpacked() {
+    let inner = zip(&[("1.png", grey(1))]);
+    for (name, bytes) in packed(&[("in.zip", inner.clone()), ("x.jpg", inner)]) {
+        let place = Place::new();
+        let path = place.put(name, &bytes);
+        let error = place.open_in(name).unwrap_err().to_string();
+        let example = path.join("in.zip");
+        let want = format!(
+            "left out 1 archive (e.g. {}) inside another archive; to use one, unpack the outer one and give it with \
+             --data",
+            example.display()
+        );
+        assert!(error.ends_with(&want), "{error}");
+        assert!(
+            error.contains("x.jpg: it is a zip archive inside; unpack it first"),
+            "{error}"
+        );
     }
 }

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use coulomb_gan::data::{Crop, Dataset, Loader, Options, open};
 use coulomb_gan::numbers::words;
 
 use crate::place::{Place, grey, levels};
@@ -34,24 +36,28 @@ fn a_damaged_or_foreign_cache_is_made_anew() {
         place.put(&format!("{i}.png"), &grey(i));
     }
     place.open(8).unwrap();
-    let file = place.cache_file();
+    let file = place.cache_file("pictures");
     let good = fs::read(&file).unwrap();
     let mut spoilt: Vec<Vec<u8>> = vec![vec![], vec![0; 5], b"foreign".repeat(99)];
     for cut in [1, 8, 17, good.len() - 1] {
         spoilt.push(good[..good.len() - cut].to_vec());
         spoilt.push(good[cut..].to_vec());
     }
-    for at in good.len() - 16..good.len() {
+    // All that comes after the pixels.
+    let (pixels, end) = (3 * 192, good.len() - 20);
+    for at in pixels..good.len() {
         spoilt.push(good.clone());
-        spoilt.last_mut().unwrap()[at] ^= 0xff;
+        spoilt.last_mut().unwrap()[at] ^= 1;
     }
     // Another key, side, count and version in facts that are otherwise in order.
-    let text = String::from_utf8_lossy(&good[3 * 192..good.len() - 16]).into_owned();
+    let text = String::from_utf8_lossy(&good[pixels + 12..end]).into_owned();
     for field in ["\"key\":", "\"side\":", "\"count\":", "\"version\":"] {
-        let digit = 576 + text.find(field).unwrap() + field.len();
-        spoilt.push(good.clone());
-        let byte = &mut spoilt.last_mut().unwrap()[digit];
-        *byte = if *byte == b'1' { b'2' } else { b'1' };
+        let digit = pixels + 12 + text.find(field).unwrap() + field.len();
+        let mut other = good.clone();
+        other[digit] = if other[digit] == b'1' { b'2' } else { b'1' };
+        let sum = crc32fast::hash(&other[pixels..end]).to_le_bytes();
+        other[end + 8..end + 12].copy_from_slice(&sum);
+        spoilt.push(other);
     }
     for bytes in spoilt {
         fs::write(&file, &bytes).unwrap();
@@ -60,6 +66,72 @@ fn a_damaged_or_foreign_cache_is_made_anew() {
         assert_eq!(decoded, 3, "{} bytes were trusted", bytes.len());
         assert_eq!(fs::read(&file).unwrap(), good);
     }
+}
+
+#[test]
+fn pixels_that_have_changed_on_the_disk_are_never_handed_out() {
+    let place = Place::new();
+    for i in 0..3 {
+        place.put(&format!("{i}.png"), &grey(i));
+    }
+    place.open(8).unwrap();
+    let file = place.cache_file("pictures");
+    let good = fs::read(&file).unwrap();
+    for (picture, at) in [(0, 0), (1, 192), (1, 383), (2, 575)] {
+        let mut bytes = good.clone();
+        bytes[at] ^= 4;
+        // Another file of the name: the first may still be mapped.
+        fs::remove_file(&file).unwrap();
+        fs::write(&file, &bytes).unwrap();
+        let (opened, decoded) = place.open_counting(8);
+        assert_eq!(decoded, 0, "no start reads all pixels");
+        let pictures = Arc::new(opened.unwrap().pictures);
+        for i in 0..3 {
+            assert_eq!(pictures.bytes(i).is_ok(), i != picture);
+            assert_eq!(pictures.write(i, &mut [0.0; 192]).is_ok(), i != picture);
+        }
+        let error = pictures.bytes(picture).unwrap_err().to_string();
+        let want = format!(
+            "picture {picture} of the decoded ones in {} is not what was written there, as when a disk fails; \
+             that file has been deleted, so the next start decodes the pictures again",
+            file.display()
+        );
+        assert_eq!(error, want);
+        // The loader says the same.
+        let mut loader = Loader::new(pictures, 1, 3, 0);
+        for _ in 0..2 {
+            let error = loader.fill(&mut [0.0; 3 * 192]).unwrap_err().to_string();
+            let is_said = error == want || error.contains("it ended early");
+            assert!(is_said, "{error}");
+        }
+        let (opened, decoded) = place.open_counting(8);
+        assert_eq!(levels(&opened.unwrap().pictures), [0, 1, 2]);
+        assert_eq!((decoded, fs::read(&file).unwrap()), (3, good.clone()));
+    }
+}
+
+#[test]
+fn a_waiting_person_hears_of_large_pictures_long_before_a_batch_is_done() {
+    let place = Place::new();
+    for i in 0..100 {
+        place.put(&format!("{i:02}.png"), &grey(i));
+    }
+    let mut heard = vec![];
+    let cache = place.cache();
+    let options = Options {
+        side: 8,
+        crop: Crop::Center,
+        cache: Some(&cache),
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1);
+    let opened = pool.build().unwrap().install(|| {
+        open(&place.data(), &options, &mut |done, total| {
+            heard.push(done);
+            assert_eq!(total, 100);
+        })
+    });
+    assert_eq!(opened.unwrap().pictures.len(), 100);
+    assert_eq!(heard, [0, 16, 32, 48, 64, 80, 96, 100]);
 }
 
 #[test]
@@ -129,7 +201,7 @@ fn the_content_is_that_of_all_pictures_whatever_the_threads() {
     let content = place.open(8).unwrap().content;
     assert_eq!(place.open(8).unwrap().content, content, "from the cache");
     for threads in [1, 3] {
-        fs::remove_file(place.cache_file()).unwrap();
+        fs::remove_file(place.cache_file("pictures")).unwrap();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
         let opened = pool.build().unwrap().install(|| place.open(8)).unwrap();
         assert_eq!(opened.content, content, "{threads} threads");
@@ -154,7 +226,7 @@ fn caches_that_nobody_has_used_for_long_are_deleted_and_nothing_else() {
     let place = Place::new();
     place.put("a.png", &grey(1));
     let opened = place.open(8).unwrap();
-    let used = place.cache_file();
+    let used = place.cache_file("pictures");
     let bytes = words::bytes(fs::metadata(&used).unwrap().len());
     let size = format!("(decoded into {}, {bytes})", used.display());
     assert!(opened.from.ends_with(&size), "{}", opened.from);
@@ -179,6 +251,8 @@ fn caches_that_nobody_has_used_for_long_are_deleted_and_nothing_else() {
         put("holiday.pictures", 99),
         put("thesis.doc", 99),
     ];
+    // What was skipped there goes with it.
+    let list = put("0123456789abcdef.skipped.txt", 61);
     let folder = place.cache().join("aaaaaaaaaaaaaaaa.pictures");
     fs::create_dir(&folder).unwrap();
     // The one that is used has become old too.
@@ -192,7 +266,7 @@ fn caches_that_nobody_has_used_for_long_are_deleted_and_nothing_else() {
         note.starts_with("deleted 2 files") && note.ends_with(": 3.0 MB"),
         "{note}"
     );
-    assert!(old.iter().all(|path| !path.exists()));
+    assert!(old.iter().chain([&list]).all(|path| !path.exists()));
     assert!(
         kept.iter()
             .chain([&used, &folder])

@@ -30,7 +30,7 @@ fn many_pictures_keep_their_order_whatever_the_threads_do() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
         let opened = pool.build().unwrap().install(|| place.open(8)).unwrap();
         assert_eq!(levels(&opened.pictures), wanted);
-        fs::remove_file(place.cache_file()).ok();
+        fs::remove_file(place.cache_file("pictures")).ok();
     }
 }
 
@@ -97,7 +97,7 @@ fn loops_of_links_end_and_links_to_nowhere_are_named() {
 }
 
 #[test]
-fn hidden_files_and_those_of_the_system_are_not_mentioned() {
+fn hidden_files_and_those_of_the_system_are_counted_and_no_more() {
     let place = Place::new();
     place.put("a.png", &grey(1));
     for name in [
@@ -120,38 +120,33 @@ fn hidden_files_and_those_of_the_system_are_not_mentioned() {
         opened.notes.is_empty() && opened.skipped.is_empty(),
         "{opened:?}"
     );
+    let first = place.data().join("$RECYCLE.BIN");
+    let beside = format!(
+        "left out as no pictures: 10 hidden or system entries (e.g. {})",
+        first.display()
+    );
+    assert_eq!(opened.beside, [beside]);
 }
 
+#[cfg(unix)]
 #[test]
-fn runs_of_this_program_are_no_data() {
+fn what_is_no_file_is_left_out_and_named() {
+    use std::process::Command;
     let place = Place::new();
     place.put("a.png", &grey(1));
-    for run in ["runs/1", "runs/2"] {
-        place.put(&format!("{run}/config.toml"), b"preset = \"images\"");
-        place.put(&format!("{run}/checkpoints/latest"), b"step-000000000");
-        place.put(&format!("{run}/samples/step-000000000.png"), &grey(9));
+    for name in ["fifo", "fifo.png", "fifo.heic"] {
+        let path = place.data().join(name);
+        let made = Command::new("mkfifo").arg(path).status();
+        assert!(made.is_ok_and(|status| status.success()), "mkfifo");
     }
-    // Either of them alone is not a run.
-    place.put("mine/config.toml", b"");
-    place.put("mine/b.png", &grey(2));
     let opened = place.open(8).unwrap();
-    assert_eq!(levels(&opened.pictures), [1, 2]);
-    let [note] = &opened.notes[..] else {
-        panic!("{:?}", opened.notes);
-    };
-    assert!(
-        note.starts_with("2 folders of this program's own runs left out"),
-        "{note}"
+    assert_eq!(levels(&opened.pictures), [1]);
+    let example = place.data().join("fifo");
+    let note = format!(
+        "left out as no files but FIFOs, sockets or devices: 3 entries (e.g. {})",
+        example.display()
     );
-    let error = place.open_in("runs/1").unwrap_err();
-    assert_eq!(error.exit_code(), 2);
-    assert!(
-        error.to_string().contains("is a run of this program"),
-        "{error}"
-    );
-    let error = place.open_in("runs").unwrap_err().to_string();
-    assert!(
-        error.contains("2 folders of this program's own runs"),
-        "{error}"
-    );
+    assert_eq!(opened.notes, [note]);
+    let error = place.open_in("fifo").unwrap_err().to_string();
+    assert!(error.contains("it is no file, but a FIFO"), "{error}");
 }

@@ -61,10 +61,16 @@ fn the_bytes_decide_and_not_the_name() {
     assert_eq!(levels(&opened.pictures), [0, 10, 20, 30, 40, 50, 60]);
     assert!(opened.skipped.is_empty(), "{opened:?}");
     assert_eq!(opened.notes, [""; 0]);
+    let example = place.data().join("BM");
+    let beside = format!(
+        "left out as no pictures: 5 other files (e.g. {})",
+        example.display()
+    );
+    assert_eq!(opened.beside, [beside]);
 }
 
 #[test]
-fn what_was_meant_as_pictures_is_counted_and_the_rest_is_not() {
+fn what_was_meant_as_pictures_is_counted_and_the_rest_beside_it() {
     let place = Place::new();
     place.put("a.png", &grey(1));
     for i in 0..5 {
@@ -74,16 +80,42 @@ fn what_was_meant_as_pictures_is_counted_and_the_rest_is_not() {
     }
     place.put("drawing.svg", b"<svg/>");
     let opened = place.open(8).unwrap();
-    assert_eq!(
-        opened.notes,
-        [
-            "5 .heic and 1 .svg files left out: this program cannot read HEIC or SVG; convert them to JPEG or PNG"
-        ]
+    let example = place.data().join("IMG_0.HEIC");
+    let note = format!(
+        "5 .heic and 1 .svg files left out, e.g. {}: this program cannot read HEIC or SVG; convert them to JPEG or PNG",
+        example.display()
     );
+    assert_eq!(opened.notes, [note]);
+    let example = place.data().join("0.json");
+    let beside = format!(
+        "left out as no pictures: 10 other files (e.g. {})",
+        example.display()
+    );
+    assert_eq!(opened.beside, [beside]);
     std::fs::remove_file(place.data().join("a.png")).unwrap();
     let error = place.error().to_string();
     assert!(error.contains("among 16 files"), "{error}");
     assert!(error.contains("cannot read HEIC or SVG"), "{error}");
+}
+
+#[test]
+fn every_kind_of_picture_that_cannot_be_read_is_named() {
+    let place = Place::new();
+    place.put("a.png", &grey(1));
+    let kinds = [
+        "avif", "cr2", "dcm", "dds", "eps", "heic", "ico", "jp2", "jxl", "nef", "pcx", "pdf",
+        "psd", "raw", "sgi", "svg", "tga",
+    ];
+    for kind in kinds {
+        place.put(&format!("x.{}", kind.to_uppercase()), b"");
+    }
+    let notes = place.open(8).unwrap().notes;
+    let [note] = &notes[..] else {
+        panic!("{notes:?}");
+    };
+    for kind in kinds {
+        assert!(note.contains(&format!("1 .{kind}")), "{kind}: {note}");
+    }
 }
 
 #[test]
@@ -126,6 +158,33 @@ fn every_disguise_gets_its_own_sentence() {
     let opened = place.open(8).unwrap();
     assert_eq!(levels(&opened.pictures), [1]);
     assert_eq!(opened.skipped.len(), cases.len());
+    // Five are named, and a file names all.
+    let list = place.cache_file("txt");
+    let [note] = &opened.notes[..] else {
+        panic!("{:?}", opened.notes);
+    };
+    assert!(
+        note.starts_with("24 files skipped, as there is no usable picture in them: ")
+            && note.contains("x04.jpg")
+            && !note.contains("x05.jpg")
+            && note.ends_with(&format!("; and 19 more, which {} names", list.display())),
+        "{note}"
+    );
+    let text = std::fs::read_to_string(&list).unwrap();
+    let lines: Vec<String> = opened
+        .skipped
+        .iter()
+        .map(|one| format!("{}: {}", one.path.display(), one.why))
+        .collect();
+    assert!(text.lines().eq(lines), "{text}");
+    // Where there can be no such file, the sentence names them all.
+    std::fs::remove_file(&list).unwrap();
+    std::fs::create_dir(&list).unwrap();
+    let notes = place.open(8).unwrap().notes;
+    assert!(
+        notes[0].contains("x05.jpg") && notes[0].contains("x23.jpg"),
+        "{notes:?}"
+    );
     for (one, (_, want)) in opened.skipped.iter().zip(cases) {
         assert!(one.why.contains(want), "{one:?} should tell of {want}");
     }

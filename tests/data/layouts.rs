@@ -70,7 +70,7 @@ fn cifar_is_found_in_its_folder_above_it_and_as_one_file() {
     }
     let one = open(&folder.join("data_batch_1.bin"), &options, &mut |_, _| {}).unwrap();
     assert_eq!(levels(&one.pictures), [1, 2]);
-    assert_eq!(place.open(16).unwrap().pictures.bytes(2), [3; 768]);
+    assert_eq!(place.open(16).unwrap().pictures.bytes(2).unwrap(), [3; 768]);
 
     place.put("cifar-10-batches-bin/data_batch_2.bin", &batch(&[3])[1..]);
     let error = place.open(32).unwrap_err().to_string();
@@ -174,4 +174,50 @@ fn several_databases_are_named_and_one_is_used() {
         error.ends_with(&format!("--data {}", example.display())),
         "{error}"
     );
+}
+
+#[test]
+fn the_test_pictures_of_cifar_alone_are_no_training_set() {
+    let record = [vec![3], vec![7; 3072]].concat();
+    for (name, folder) in [
+        ("test_batch.bin", "cifar-10-batches-bin"),
+        ("test_batch", "cifar-10-batches-py"),
+    ] {
+        let place = Place::new();
+        let file = place.put(&format!("x/{folder}/{name}"), &record);
+        for above in ["", "x", &format!("x/{folder}")] {
+            let error = place.open_in(above).unwrap_err().to_string();
+            assert!(
+                error.starts_with("there are only CIFAR-10's test pictures in ")
+                    && error.contains("data_batch_1")
+                    && error.ends_with(&format!("--data {}", file.display())),
+                "{error}"
+            );
+        }
+    }
+    let place = Place::new();
+    place.put("test_batch.bin", &record);
+    let opened = place.open_in("test_batch.bin").unwrap();
+    assert_eq!(levels(&opened.pictures), [7], "the advice is true");
+}
+
+#[test]
+fn a_set_is_found_however_deep_it_lies() {
+    let place = Place::new();
+    let record = [vec![3], vec![7; 3072]].concat();
+    place.put("a/b/c/cifar-10-batches-bin/data_batch_1.bin", &record);
+    place.put("a/b/readme.html", b"<html>");
+    assert_eq!(levels(&place.open(8).unwrap().pictures), [7]);
+    place.put("a/lsun/bedroom_train_lmdb/data.mdb", b"");
+    let error = place.error().to_string();
+    assert!(
+        error.contains("2 data sets")
+            && error.contains("a/b/c/cifar-10-batches-bin and a/lsun/bedroom_train_lmdb"),
+        "{error}"
+    );
+    fs::remove_dir_all(place.data().join("a/b")).unwrap();
+    let error = place.error().to_string();
+    assert!(error.contains("bedroom_train_lmdb"), "{error}");
+    #[cfg(not(feature = "lmdb"))]
+    assert!(error.contains("--features lmdb"), "{error}");
 }

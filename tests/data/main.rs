@@ -8,6 +8,7 @@ mod folders;
 mod formats;
 mod layouts;
 mod loader;
+mod own;
 mod place;
 mod unreadable;
 mod whole;

@@ -80,10 +80,12 @@ impl Place {
         self.open(8).unwrap_err()
     }
 
-    /// The only file in the cache.
-    pub fn cache_file(&self) -> PathBuf {
-        let mut files = fs::read_dir(self.cache()).unwrap();
-        let file = files.next().unwrap().unwrap().path();
+    /// The only file in the cache with this extension.
+    pub fn cache_file(&self, extension: &str) -> PathBuf {
+        let files = fs::read_dir(self.cache()).unwrap();
+        let paths = files.map(|file| file.unwrap().path());
+        let mut files = paths.filter(|path| path.extension().is_some_and(|e| e == extension));
+        let file = files.next().unwrap();
         assert!(files.next().is_none());
         file
     }
@@ -113,5 +115,6 @@ pub fn varied(width: u32, height: u32) -> DynamicImage {
 }
 
 pub fn levels(pictures: &Pictures) -> Vec<u8> {
-    (0..pictures.len()).map(|i| pictures.bytes(i)[0]).collect()
+    let level = |i| pictures.bytes(i).unwrap()[0];
+    (0..pictures.len()).map(level).collect()
 }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::process::{refusal, run, text};
+use coulomb_gan::data;
 use coulomb_gan::exec::Backend;
 use coulomb_gan::exec::cpu::{Device, Isa};
 use coulomb_gan::models::dcgan::Norm;
@@ -175,7 +176,7 @@ fn a_run_on_a_folder_leaves_what_the_documentation_promises() {
     assert!(output.status.success(), "{stderr}");
     assert!(stderr.contains("9 pictures of"), "{stderr}");
     assert!(
-        stderr.contains("1 file(s) skipped") && stderr.contains("broken.png"),
+        stderr.contains("1 file skipped") && stderr.contains("broken.png"),
         "{stderr}"
     );
     let stdout = String::from_utf8_lossy(&output.stdout);
@@ -220,6 +221,21 @@ fn a_run_on_a_folder_leaves_what_the_documentation_promises() {
     // The sheet is no picture among the samples.
     assert!(at("c-sheet.png").is_file());
     assert_eq!(std::fs::read_dir(at("c")).unwrap().count(), 3);
+    // None of all that becomes data by accident: not b.png, c, and its sheet.
+    let cache = at("cache");
+    let options = data::Options {
+        side: 16,
+        crop: data::Crop::Center,
+        cache: Some(&cache),
+    };
+    let all = data::open(folder.path(), &options, &mut |_, _| {}).unwrap();
+    assert_eq!(all.pictures.len(), 9, "{:?}", all.notes);
+    let is_said = |words: &str| all.notes.iter().any(|note| note.contains(words));
+    assert!(
+        is_said("left out 5 pictures") && is_said("1 folder of this program's own runs"),
+        "{:?}",
+        all.notes
+    );
     sample(&[
         "--interpolate",
         "5",
@@ -244,6 +260,23 @@ fn a_run_on_a_folder_leaves_what_the_documentation_promises() {
     );
     assert!(judgement["frechet_random"].as_f64().unwrap() > 0.0);
 
+    // Pixels that a disk has lost are found out, and then decoded again.
+    let is_pictures = |path: &PathBuf| path.extension().is_some_and(|e| e == "pictures");
+    let files = std::fs::read_dir(out.with_extension("cache")).unwrap();
+    let files = files.map(|file| file.unwrap().path());
+    for file in files.filter(is_pictures) {
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[100..600].fill(7);
+        std::fs::write(&file, bytes).unwrap();
+    }
+    let args = ["--run", text(&out), "--count", "40", "--json"];
+    let output = run("evaluate", &args);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("is not what was written there"), "{stderr}");
+    let again: serde_json::Value = serde_json::from_slice(&run("evaluate", &args).stdout).unwrap();
+    assert_eq!(again, judgement);
+
     // Going on: the data may have moved, but must be the same.
     let moved = at("moved");
     std::fs::rename(&data, &moved).unwrap();
@@ -259,9 +292,16 @@ fn a_run_on_a_folder_leaves_what_the_documentation_promises() {
         message.contains("8 pictures") && message.contains("has 9"),
         "{message}"
     );
+    std::fs::write(out.join("samples/step-000000002.png"), "cut off").unwrap();
     let output = run("train", &[&resume[..], &["--data", text(&moved)]].concat());
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stderr}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        stdout.contains("training.gif is without 1 of its frames: ")
+            && stdout.contains("step-000000002.png is damaged or of another size"),
+        "{stdout}"
+    );
     // Only what affects the result is said: the damaged file.
     assert_eq!(stderr.lines().count(), 2, "{stderr}");
     assert!(

@@ -389,8 +389,8 @@ impl Subject for Faulty {
         }
     }
 
-    fn fill_gauge(&self, step: u64, y: &mut [f32]) {
-        self.inner.fill_gauge(step, y);
+    fn fill_gauge(&self, step: u64, y: &mut [f32]) -> Result<()> {
+        self.inner.fill_gauge(step, y)
     }
 
     fn gauge_points(&self) -> usize {

@@ -17,10 +17,11 @@ use zip::ZipArchive;
 
 use self::sink::{Item, Sink};
 use self::unpack::{untar, unzip, zip_names};
-use super::cache::{Cache, Cached, Found, Skipped};
+use super::cache::{Cache, Cached, Found};
 use super::decode::{self, Crop};
 use super::folder;
 use super::names::{Named, is_hidden, named};
+use super::skipped::Skipped;
 use crate::numbers::words::quoted;
 use crate::numbers::{Error, Result};
 

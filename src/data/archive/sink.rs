@@ -4,10 +4,10 @@ use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 use std::sync::mpsc::SyncSender;
 
-use super::super::cache::Skipped;
 use super::super::folder::MOST_BYTES;
 use super::super::names::{LeftOut, Named, is_hidden, named};
-use super::super::{cifar, foreign, lsun};
+use super::super::skipped::Skipped;
+use super::super::{cifar, foreign, lsun, own};
 use super::source::Failure;
 
 /// Unpacked files that wait in memory to be decoded: about so many bytes.
@@ -108,7 +108,7 @@ impl<'a> Sink<'a> {
     }
 
     /// The path that an entry's name stands for, which does not lead out of the archive; none if nobody means it.
-    fn path(&self, name: &str) -> Option<PathBuf> {
+    fn path(&mut self, name: &str) -> Option<PathBuf> {
         // Windows has written archives with the other slash.
         let name = name.replace('\\', "/");
         let normal = |part| match part {
@@ -117,6 +117,10 @@ impl<'a> Sink<'a> {
         };
         let path: PathBuf = Path::new(&name).components().filter_map(normal).collect();
         let is_hidden = path.iter().any(|part| is_hidden(&part.to_string_lossy()));
+        if is_hidden {
+            let full = self.full(&path);
+            self.left_out.hidden.add(&full);
+        }
         let is_in_run = self.runs.iter().any(|run| path.starts_with(run));
         (!is_hidden && !is_in_run).then_some(path)
     }
@@ -145,17 +149,21 @@ impl<'a> Sink<'a> {
                 self.put(Item::SetInside(folder))
             }
             Named::Meant(extension) => {
-                self.left_out.meant(extension);
+                self.left_out.meant(extension, &full);
                 Ok(())
             }
             Named::Other => {
-                self.left_out.other(full);
+                self.left_out.other_in_archive(&full);
                 Ok(())
             }
             kind => match contents(body) {
                 Ok(Contents::Picture(bytes)) => self.put(Item::Bytes(full, bytes)),
+                Ok(Contents::Own) => {
+                    self.left_out.own.add(&full);
+                    Ok(())
+                }
                 Ok(Contents::Foreign(_)) if kind == Named::Nothing => {
-                    self.left_out.other(full);
+                    self.left_out.other_in_archive(&full);
                     Ok(())
                 }
                 Ok(Contents::Foreign(why)) => self.put(skip(why)),
@@ -174,8 +182,8 @@ impl<'a> Sink<'a> {
             Named::Picture | Named::Nothing => {
                 self.put(Item::Skipped(Skipped::new(&full, why)))?;
             }
-            Named::Meant(extension) => self.left_out.meant(extension),
-            Named::Other => self.left_out.other(full),
+            Named::Meant(extension) => self.left_out.meant(extension, &full),
+            Named::Other => self.left_out.other_in_archive(&full),
         }
         Ok(())
     }
@@ -196,6 +204,8 @@ impl<'a> Sink<'a> {
 enum Contents {
     /// By the first bytes.
     Picture(Vec<u8>),
+    /// One that this program has drawn.
+    Own,
     /// And why it is none.
     Foreign(String),
 }
@@ -206,6 +216,9 @@ fn contents(mut body: &mut dyn Read) -> io::Result<Contents> {
     (&mut body).take(start).read_to_end(&mut bytes)?;
     if foreign::format(&bytes).is_none() {
         return Ok(Contents::Foreign(foreign::what(&bytes)));
+    }
+    if own::is_own(&bytes) {
+        return Ok(Contents::Own);
     }
     body.take(MOST_BYTES - start).read_to_end(&mut bytes)?;
     if bytes.len() as u64 == MOST_BYTES {

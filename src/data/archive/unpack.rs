@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use zip::ZipArchive;
 use zip::result::ZipError;
+use zip::{CompressionMethod, ZipArchive};
 
 use super::sink::{Sink, Stop};
 use super::source::Source;
@@ -40,6 +40,11 @@ pub(super) fn unzip(
                 continue;
             }
             Ok(file) if !file.is_file() => continue,
+            Ok(file) if !is_known(file.compression()) => format!(
+                "its compression, {}, is not supported; unpack the archive and give the folder, or zip it again with \
+                 deflate",
+                method_name(file.compression())
+            ),
             Ok(mut file) => {
                 // A few bytes that unpack to many may be named as often as somebody likes.
                 unpacked = unpacked.saturating_add(file.compressed_size());
@@ -63,6 +68,28 @@ pub(super) fn unzip(
         sink.unusable(name, why)?;
     }
     Ok(())
+}
+
+/// Whether files that are packed so can be unpacked here.
+fn is_known(method: CompressionMethod) -> bool {
+    matches!(
+        method,
+        CompressionMethod::Stored | CompressionMethod::Deflated
+    )
+}
+
+/// What people call a method that is not known here.
+fn method_name(method: CompressionMethod) -> String {
+    let name = match method {
+        CompressionMethod::DEFLATE64 => "deflate64",
+        CompressionMethod::BZIP2 => "bzip2",
+        CompressionMethod::LZMA => "LZMA",
+        CompressionMethod::ZSTD => "zstd",
+        CompressionMethod::XZ => "xz",
+        CompressionMethod::PPMD => "PPMd",
+        other => return format!("{other:?}"),
+    };
+    name.into()
 }
 
 /// The folders of this program's runs among files of these names. (A tar archive has no list of them at its start, so

@@ -20,7 +20,7 @@ pub trait Subject: Send {
     fn fill_batch(&mut self, step: u64, y: &mut [f32]) -> Result<()>;
 
     /// Fills `y` with real points to measure potentials at after `step`, drawn independently of any minibatch.
-    fn fill_gauge(&self, step: u64, y: &mut [f32]);
+    fn fill_gauge(&self, step: u64, y: &mut [f32]) -> Result<()>;
 
     /// Points of each kind that potentials are measured at.
     fn gauge_points(&self) -> usize;
@@ -130,15 +130,42 @@ impl Report {
 }
 
 /// The pictures of the run as frames: all of them, or at most `most` evenly chosen ones with the last. Those that
-/// somebody has damaged, or replaced by ones of another size, are left out.
-pub(super) fn training_frames(run: &RunDir, step: u64, most: usize) -> Vec<RgbImage> {
+/// somebody has damaged, or replaced by ones of another size, are left out, and a line says so.
+pub(super) fn training_frames(
+    run: &RunDir,
+    step: u64,
+    most: usize,
+) -> (Vec<RgbImage>, Option<String>) {
     let pictures = run.sample_pictures(step);
     let stride = pictures.len().div_ceil(most).max(1);
     let chosen = pictures.iter().rev().step_by(stride).rev();
-    let open = |path: &PathBuf| image::open(path).ok().map(image::DynamicImage::into_rgb8);
-    let mut frames: Vec<RgbImage> = chosen.filter_map(open).collect();
-    if let Some(size) = frames.last().map(RgbImage::dimensions) {
-        frames.retain(|frame| frame.dimensions() == size);
+    let open = |path| {
+        (
+            path,
+            image::open(path).ok().map(image::DynamicImage::into_rgb8),
+        )
+    };
+    let opened: Vec<(&PathBuf, Option<RgbImage>)> = chosen.map(open).collect();
+    let sizes = opened.iter().filter_map(|(_, frame)| frame.as_ref());
+    let size = sizes.map(RgbImage::dimensions).next_back();
+    let (mut frames, mut unusable) = (vec![], vec![]);
+    for (path, frame) in opened {
+        match frame.filter(|frame| Some(frame.dimensions()) == size) {
+            Some(frame) => frames.push(frame),
+            None => unusable.push(path),
+        }
     }
-    frames
+    let line = unusable.first().map(|first| {
+        format!(
+            "training.gif is without {} of its frames: {} is damaged or of another size{}",
+            unusable.len(),
+            first.display(),
+            if unusable.len() > 1 {
+                ", and so on"
+            } else {
+                ""
+            }
+        )
+    });
+    (frames, line)
 }

@@ -48,9 +48,10 @@ impl Subject for MixtureSubject {
         Ok(())
     }
 
-    fn fill_gauge(&self, step: u64, y: &mut [f32]) {
+    fn fill_gauge(&self, step: u64, y: &mut [f32]) -> Result<()> {
         let rng = &mut rng::stream(self.seed, "gauge batch", step);
         self.data.fill_batch(rng, y);
+        Ok(())
     }
 
     fn gauge_points(&self) -> usize {
@@ -94,8 +95,11 @@ impl Subject for MixtureSubject {
         let samples = end.source.draw(self.seed, SAMPLES)?;
         let generated = points(&samples);
         let real = &self.data.points()[..SAMPLES];
+        let (frames, line) = training_frames(end.run, end.step, TRAINING_FRAMES);
+        let lines = [Some(modes(&samples).to_string()), line];
+        let lines: Vec<String> = lines.into_iter().flatten().collect();
         let mut finished = Finished {
-            report: modes(&samples).to_string(),
+            report: lines.join("\n"),
             ..Finished::default()
         };
         let mut add =
@@ -116,7 +120,6 @@ impl Subject for MixtureSubject {
             write_png(path, &field_picture(end.backend, plummer, real, generated)?)
         });
         // Somebody may have removed the looks; a run that is complete makes no others.
-        let frames = training_frames(end.run, end.step, TRAINING_FRAMES);
         if !frames.is_empty() {
             add("training.gif", &|path| {
                 animation::write_gif(path, &frames, 120)

@@ -70,12 +70,12 @@ pub fn write_samples(samples: &Tensor, columns: usize, out: &Out) -> Result<Vec<
     Ok(vec![out.path.clone()])
 }
 
-/// The generated halves of the run's sheets up to `step`, as far as they are there.
-pub fn training_halves(run: &RunDir, step: u64) -> Vec<RgbImage> {
-    let mut frames = training_frames(run, step, TRAINING_FRAMES);
+/// The generated halves of the run's sheets up to `step`, as far as they are there, and a line about those that are not.
+pub fn training_halves(run: &RunDir, step: u64) -> (Vec<RgbImage>, Option<String>) {
+    let (mut frames, line) = training_frames(run, step, TRAINING_FRAMES);
     for frame in &mut frames {
         let [width, height] = grid::first_of_two(frame.dimensions().into());
         *frame = imageops::crop_imm(frame, 0, 0, width, height).to_image();
     }
-    frames
+    (frames, line)
 }

@@ -15,9 +15,6 @@ const FINGERPRINTED: usize = 64;
 /// Fewer pictures than this are said to be few.
 const FEW: usize = 256;
 
-/// Skipped files that are named.
-const NAMED: usize = 5;
-
 /// How often a waiting person hears how far decoding is.
 const SAY_EVERY: Duration = Duration::from_secs(5);
 
@@ -84,23 +81,11 @@ fn decode(path: &Path, c: &PictureTask, hear: &mut dyn Hear) -> Result<Opened> {
         }
     })?;
     hear.say(&opened.from);
+    for beside in &opened.beside {
+        hear.say(beside);
+    }
     for note in &opened.notes {
         hear.warn(note);
-    }
-    let skipped = opened.skipped.len();
-    if skipped > 0 {
-        let named = opened.skipped.iter().take(NAMED);
-        let named: Vec<String> = named
-            .map(|one| format!("{}: {}", one.path.display(), one.why))
-            .collect();
-        let more = match skipped > NAMED {
-            true => format!("; and {} more", skipped - NAMED),
-            false => String::new(),
-        };
-        hear.warn(&format!(
-            "{skipped} file(s) skipped, as there is no usable picture in them: {}{more}",
-            named.join("; ")
-        ));
     }
     Ok(opened)
 }
@@ -113,7 +98,7 @@ fn note_or_compare(c: &mut PictureTask, pictures: &Pictures, content: Option<u64
     let is_whole = c.fingerprint.is_empty() || c.fingerprint.starts_with("all:");
     let fingerprint = match whole {
         Some(whole) if is_whole => whole,
-        _ => fingerprint_of_a_few(pictures),
+        _ => fingerprint_of_a_few(pictures)?,
     };
     let found = (pictures.len(), fingerprint);
     if c.fingerprint.is_empty() {
@@ -141,13 +126,13 @@ fn note_or_compare(c: &mut PictureTask, pictures: &Pictures, content: Option<u64
 }
 
 /// A hash over a few pictures from all over the set.
-fn fingerprint_of_a_few(pictures: &Pictures) -> String {
+fn fingerprint_of_a_few(pictures: &Pictures) -> Result<String> {
     let count = pictures.len().min(FINGERPRINTED);
     let mut hash = Fnv1a::default();
     for i in 0..count {
-        hash.add(pictures.bytes(spread(i, count, pictures)));
+        hash.add(pictures.bytes(spread(i, count, pictures))?);
     }
-    format!("{:016x}", hash.value())
+    Ok(format!("{:016x}", hash.value()))
 }
 
 /// The `i`-th of `count` pictures that are spread evenly over the set: folders are often sorted by kind.

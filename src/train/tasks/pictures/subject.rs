@@ -61,11 +61,20 @@ impl PictureSubject {
         let (seed, batch_size) = (config.seed, config.batch_size);
         let pictures = set::open(c, &config.preset, seed, hear)?;
         let count = pictures.len().min(JUDGED);
-        let mut real = |i, out: &mut [f32]| pictures.write(spread(i, count, &pictures), out);
-        let judge = PictureJudge::new(backend, c.side, &mut real, count)?;
+        let mut damage = None;
+        let mut real = |i, out: &mut [f32]| {
+            if let Err(e) = pictures.write(spread(i, count, &pictures), out) {
+                damage = Some(e);
+            }
+        };
+        let judge = PictureJudge::new(backend, c.side, &mut real, count);
+        if let Some(damage) = damage {
+            return Err(damage);
+        }
+        let judge = judge?;
         let mut sheet = vec![0.0; SHEET.min(count) * 3 * c.side * c.side];
         for (i, out) in sheet.chunks_mut(3 * c.side * c.side).enumerate() {
-            pictures.write(spread(i, SHEET.min(count), &pictures), out);
+            pictures.write(spread(i, SHEET.min(count), &pictures), out)?;
         }
         Ok(Self {
             seed,
@@ -128,12 +137,13 @@ impl Subject for PictureSubject {
         self.loader.as_mut().map_or(Ok(()), |loader| loader.fill(y))
     }
 
-    fn fill_gauge(&self, step: u64, y: &mut [f32]) {
+    fn fill_gauge(&self, step: u64, y: &mut [f32]) -> Result<()> {
         let rng = &mut rng::stream(self.seed, "gauge batch", step);
         for row in y.chunks_mut(3 * self.pictures.side().pow(2)) {
             let i = rng::below(rng, self.pictures.len());
-            self.pictures.write(i, row);
+            self.pictures.write(i, row)?;
         }
+        Ok(())
     }
 
     fn gauge_points(&self) -> usize {
@@ -185,8 +195,11 @@ impl Subject for PictureSubject {
         let written = Tensor::new([WRITTEN, 3, side, side], written)?;
         let latents = interpolation::walks(self.seed, WALKS, WALK_STEPS, end.config.z_dim)?;
         let strip = end.source.at(&latents)?;
+        let (frames, line) = training_halves(end.run, end.step);
+        let lines = [Some(report.to_string()), Some(waiting), line];
+        let lines: Vec<String> = lines.into_iter().flatten().collect();
         let mut finished = Finished {
-            report: format!("{report}\n{waiting}"),
+            report: lines.join("\n"),
             ..Finished::default()
         };
         let mut add =
@@ -199,7 +212,6 @@ impl Subject for PictureSubject {
             figures::write_png(path, &grid::grid(strip.data(), side, WALK_STEPS))
         });
         // Somebody may have removed the looks; a run that is complete makes no others.
-        let frames = training_halves(end.run, end.step);
         if !frames.is_empty() {
             add("training.gif", &|path| {
                 animation::write_gif(path, &frames, 120)
