@@ -67,14 +67,20 @@ impl Collapsed {
         })
     }
 
-    /// What becomes of it with the objective of `method`, after each of these numbers of rounds, which ascend. Networks,
-    /// batches and rates are those of the preset `mixture`; rates are final at the last look.
+    /// What becomes of it with the objective of `method` in a training of `steps` rounds, after each of these numbers of
+    /// rounds, which ascend. Networks, batches and rates are those of the preset `mixture`, the rates for all objectives: with
+    /// faster ones, chance throws a generator over sooner or later.
     ///
     /// # Errors
     /// If a device fails.
-    pub fn course(&self, method: Method, backend: &Backend, looks: &[u64]) -> Result<Vec<Look>> {
-        let last = looks.last().copied().unwrap_or(0);
-        let mut player = Player::new(method, self.seed, last, backend)?;
+    pub fn course(
+        &self,
+        method: Method,
+        backend: &Backend,
+        steps: u64,
+        looks: &[u64],
+    ) -> Result<Vec<Look>> {
+        let mut player = Player::new(method, self.seed, steps, backend)?;
         for parameter in player.model.generator.parameters() {
             if let Some(weights) = self.weights.get(&parameter.name)? {
                 player.store.insert(&parameter.name, &weights);
@@ -106,8 +112,10 @@ impl Player {
     /// The rates of both are final once `G` has moved `steps` times.
     fn new(method: Method, seed: u64, steps: u64, backend: &Backend) -> Result<Self> {
         let mut config = preset("mixture")?;
+        let rates = [config.lr_g, config.lr_d];
         method.adapt(&mut config);
         config.set_length(steps);
+        [config.lr_g, config.lr_d] = rates;
         (config.seed, config.average) = (seed, 0.0);
         let model = Model::new(&config);
         let store = model.initial_store(&config)?;

@@ -18,7 +18,7 @@ use coulomb_gan::train::watch::Hear;
 use super::Args;
 
 /// Rounds of each objective unless somebody says otherwise.
-const STEPS: u64 = 10_000;
+const STEPS: u64 = 20_000;
 
 /// Trains every objective from the collapsed generator on, and draws the looks into `folder`.
 pub fn run(args: &Args, folder: &Path) -> Result<ExitCode> {
@@ -42,7 +42,7 @@ pub fn run(args: &Args, folder: &Path) -> Result<ExitCode> {
             method.name(),
             backend.describe()
         ));
-        let course = backend.install(|| collapsed.course(method, &backend, &looks))?;
+        let course = backend.install(|| collapsed.course(method, &backend, steps, &looks))?;
         courses.push((method, course));
     }
     let [picture, text] = ["collapse.png", "table.md"].map(|name| folder.join(name));

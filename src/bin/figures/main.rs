@@ -25,7 +25,7 @@ pub struct Args {
     /// Folder for the runs, and for the pictures of all of them [default: runs/figures-FIGURE]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Steps of each objective [default: the preset's with mixture, 10000 with collapse]
+    /// Steps of each objective [default: the preset's with mixture, 20000 with collapse]
     #[arg(long, value_name = "N")]
     steps: Option<String>,
     /// Key of all random draws [default: 1]
