@@ -10,7 +10,7 @@ use crate::pytorch::numbers;
 use crate::support;
 use coulomb_gan::exec::{Backend, Store};
 use coulomb_gan::models::Inception;
-use coulomb_gan::models::inception::{Graph, Tap, Weights};
+use coulomb_gan::models::inception::{Graph, Tap, Weights, find};
 use coulomb_gan::numbers::Tensor;
 use coulomb_gan::numbers::tensor_file::TensorFile;
 use coulomb_gan::tape::Tape;
@@ -187,6 +187,13 @@ fn damaged_and_foreign_files_are_refused_by_what_is_wrong_with_them() {
         negative.starts_with("has a variance of -1 in"),
         "{negative}"
     );
+    let large = refused(Graph::Fid, |file| {
+        for what in ["bn.weight", "conv.weight"] {
+            let tensor = file.tensors.get_mut(&name(what));
+            tensor.unwrap().data_mut().fill(1e30);
+        }
+    });
+    assert!(large.contains("beyond 32-bit floats"), "{large}");
 
     let whole = bytes(&thin(Graph::Fid));
     for cut in [0, 7, 100, whole.len() / 2, whole.len() - 1] {
@@ -251,6 +258,19 @@ fn a_file_says_which_network_it_is() {
         store
     });
     assert_eq!(with.views().unwrap(), without.views().unwrap());
+}
+
+#[test]
+fn a_file_is_named_with_what_is_wrong_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("weights");
+    assert_eq!(find(Some(&path)).unwrap(), path);
+    let message = Weights::read(&path).unwrap_err().to_string();
+    assert!(message.starts_with("cannot read /"), "{message}");
+    std::fs::write(&path, b"<html>").unwrap();
+    let message = Weights::read(&path).unwrap_err().to_string();
+    let start = format!("{} is not a complete safetensors file", path.display());
+    assert!(message.starts_with(&start), "{message}");
 }
 
 /// Files of full size, which `tests/python/check_inception.py` writes: features within 1e-4, and how fast they come.

@@ -20,7 +20,7 @@
 mod table;
 mod weights;
 
-pub use weights::Weights;
+pub use weights::{Weights, find};
 
 use self::table::{Block, POOL, Part, STAY};
 use crate::nn::{Activation, Conv2d, Mode, Network, Parameter};

@@ -11,7 +11,9 @@
 //! has to say which it is: by the 1008 classes that the FID's network alone has, or by `graph` in its metadata.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
 
 use super::{Graph, Inception};
 use crate::exec::Store;
@@ -27,10 +29,35 @@ const EPSILON: f64 = 1e-3;
 /// Classes of the FID's network.
 const CLASSES: usize = 1008;
 
+/// What the file is called in the user's folder for caches.
+const FILE: &str = "inception.safetensors";
+
 /// Turns PyTorch's own files into files that say nothing but numbers.
 const CONVERT: &str = "python3 -c \"import torch, safetensors.torch as s; \
     s.save_file({k: v.contiguous() for k, v in torch.load('IN.pth', map_location='cpu').items()}, \
     'OUT.safetensors')\"";
+
+/// Where the file is: at the place `named`, or else in the user's folder for caches as `coulomb-gan/inception.safetensors`.
+///
+/// # Errors
+/// If nothing is named and there is no such file; the message says where it could be, and how to make it.
+pub fn find(named: Option<&Path>) -> Result<PathBuf> {
+    if let Some(path) = named {
+        return Ok(path.into());
+    }
+    let strategy = etcetera::choose_base_strategy().map_err(|_| {
+        Error::usage("there is no home folder to find Inception's weights in; name their file")
+    })?;
+    let path = strategy.cache_dir().join("coulomb-gan").join(FILE);
+    match path.is_file() {
+        true => Ok(path),
+        false => Err(Error::usage(format!(
+            "there are no weights of Inception at {}; name their file, or make it: download \
+             pt_inception-2015-12-05-6726825d.pth from pytorch-fid's releases, then {CONVERT}",
+            path.display()
+        ))),
+    }
+}
 
 /// The weights of a network, norms folded in, and what they are.
 #[derive(Debug, Clone, PartialEq)]
@@ -160,6 +187,13 @@ impl Source {
                 *w = (f64::from(*w) * factor) as f32;
             }
             bias.data_mut()[c] = (beta[c] - factor * mean[c]) as f32;
+        }
+        let mut all = filters.data().iter().chain(bias.data());
+        if !all.all(|x| x.is_finite()) {
+            let name = &layer.name;
+            return Err(format!(
+                "has numbers in {name} whose products are beyond 32-bit floats; download or convert it again"
+            ));
         }
         let [weight, b] = [0, 1].map(|i| parameters[i].name.clone());
         Ok([(weight, filters), (b, bias)])
