@@ -279,7 +279,9 @@ fn a_file_is_named_with_what_is_wrong_with_it() {
 fn files_of_full_size() {
     let folder = std::env::var_os("COULOMB_INCEPTION").expect("COULOMB_INCEPTION, a folder");
     let folder = PathBuf::from(folder);
+    let start = Instant::now();
     let weights = Weights::read(&folder.join("weights.safetensors")).expect("weights");
+    let reading = start.elapsed().as_secs_f64();
     let case = TensorFile::read(&folder.join("case.safetensors")).expect("a case");
     let x = &case.tensors["x"];
     let shape: [usize; 4] = x.shape()[..].try_into().expect("pictures");
@@ -287,7 +289,14 @@ fn files_of_full_size() {
     weights.insert_into(&mut store);
     let tape = tape(&weights.network, shape);
     let mut say = std::io::stderr();
-    writeln!(say, "\n{:?}, SHA-256 {}", weights.network, weights.sha256).unwrap();
+    let Weights {
+        network, sha256, ..
+    } = &weights;
+    writeln!(
+        say,
+        "\n{network:?}, SHA-256 {sha256}, read in {reading:.2} s"
+    )
+    .unwrap();
     let gpu = support::gpu(coulomb_gan::exec::Precision::Single);
     let cpus = [1, 2].map(|threads| Backend::cpu(Some(threads)).expect("two threads"));
     for backend in cpus.into_iter().chain(gpu) {

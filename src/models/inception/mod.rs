@@ -3,6 +3,9 @@
 //!
 //! A picture `[3, H, W]` of at least 75 x 75, red first, with numbers from −1 to 1, goes through 94 convolutions, each with a
 //! batch norm and ReLU. `table` lists them. A feature is the mean of a channel over all places, taken where a [`Tap`] is.
+//! Published numbers are those of 299 x 299; how pictures get that size, and whether a byte `b` becomes `b / 127.5 − 1` or
+//! `(b − 128) / 128`, is for the caller to say.
+//!
 //! Nothing is trained here: a norm that only uses what it has learned is an affine function per channel, so `weights` folds
 //! it into the filters and a bias when it reads them,
 //!

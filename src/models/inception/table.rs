@@ -36,9 +36,9 @@ const SHRINK: Window = Window {
     padding: [0, 0],
 };
 
-/// Blocks, one after the other.
+/// A part with a name. In the stem that is a convolution or a pool, later on a fork.
 pub(super) struct Block {
-    /// What PyTorch calls it; the stem's parts have none.
+    /// What PyTorch calls it.
     pub name: &'static str,
     /// One after the other.
     pub parts: Vec<Part>,
@@ -58,6 +58,7 @@ pub(super) enum Part {
 
 /// What PyTorch's `BasicConv2d` is: a convolution, its batch norm and ReLU.
 pub(super) struct Unit {
+    /// What PyTorch calls it within its block; nothing where it is the block.
     name: &'static str,
     outputs: usize,
     kernel: [usize; 2],
@@ -68,9 +69,9 @@ impl Unit {
     /// The convolution with its norm folded in, in a block of this name, for so many channels, of a network `thin` times
     /// thinner than the published one.
     pub fn layer(&self, block: &str, inputs: usize, thin: usize) -> Conv2d {
-        let name = match (block, self.name) {
-            ("", name) | (name, "") => name.into(),
-            (block, name) => format!("{block}.{name}"),
+        let name = match self.name {
+            "" => block.into(),
+            name => format!("{block}.{name}"),
         };
         let fan = (inputs * self.kernel[0] * self.kernel[1]) as f64;
         Conv2d {

@@ -34,7 +34,7 @@ const FILE: &str = "inception.safetensors";
 
 /// Turns PyTorch's own files into files that say nothing but numbers.
 const CONVERT: &str = "python3 -c \"import torch, safetensors.torch as s; \
-    s.save_file({k: v.contiguous() for k, v in torch.load('IN.pth', map_location='cpu').items()}, \
+    s.save_file({k: v.contiguous() for k, v in torch.load('IN.pth', map_location='cpu', weights_only=True).items()}, \
     'OUT.safetensors')\"";
 
 /// Where the file is: at the place `named`, or else in the user's folder for caches as `coulomb-gan/inception.safetensors`.
