@@ -30,6 +30,7 @@
 //! | A.5, mixture of Gaussians | [`data::mixture`], [`metrics::modes`], [`train::presets`] |
 //! | 3.1, DCGAN with 5 x 5 filters | [`models::dcgan`] |
 //! | 3.1, FID (a stand-in that is not the FID) | [`metrics::frechet`] |
+//! | 3.1, the FID's network | [`models::inception`] |
 //! | 3.1, pictures: presets, learning rates on a plateau | [`train::presets`], [`optim::schedule`] |
 //! | Figures 1, 4, 5 | [`figures::field`], [`figures::scatter`], [`figures::density`] |
 //!

@@ -1,4 +1,12 @@
-//! A hash that is the same on every platform and in every release, unlike the standard library's.
+//! Hashes that are the same on every platform and in every release, unlike the standard library's.
+
+use sha2::{Digest, Sha256};
+
+/// The SHA-256 of `bytes` in hexadecimal, as `sha256sum` prints it: by this name other people know a file, too.
+pub fn sha256(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// The 64-bit FNV-1a hash of `bytes`; [`Fnv1a`] takes them piece by piece.
 pub fn fnv1a(bytes: &[u8]) -> u64 {
@@ -43,5 +51,12 @@ mod tests {
         hash.add(b"foo");
         hash.add(b"bar");
         assert_eq!(hash.value(), fnv1a(b"foobar"));
+    }
+
+    /// The first example of FIPS 180.
+    #[test]
+    fn the_name_of_abc() {
+        let name = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(sha256(b"abc"), name);
     }
 }

@@ -61,6 +61,17 @@ impl TensorFile {
     /// # Errors
     /// As [`TensorFile::read`].
     pub fn parse(bytes: &[u8]) -> std::result::Result<Self, String> {
+        Self::parse_some(bytes, |_| true)
+    }
+
+    /// Decodes the tensors whose names are `wanted`; others may hold what they like.
+    ///
+    /// # Errors
+    /// As [`TensorFile::read`].
+    pub fn parse_some(
+        bytes: &[u8],
+        wanted: impl Fn(&str) -> bool,
+    ) -> std::result::Result<Self, String> {
         let (length, header) = SafeTensors::read_metadata(bytes).map_err(incomplete)?;
         let file = SafeTensors::deserialize(bytes).map_err(incomplete)?;
         let mut metadata: BTreeMap<String, String> = header
@@ -73,7 +84,8 @@ impl TensorFile {
             compare(&written, &bytes[8 + length..])?;
         }
         let mut tensors = BTreeMap::new();
-        for (name, view) in file.tensors() {
+        let all = file.tensors().into_iter();
+        for (name, view) in all.filter(|(name, _)| wanted(name)) {
             let numbers = numbers(&view).map_err(|why| {
                 let name = escaped(&name);
                 format!("is a complete safetensors file, but its tensor {name} {why}")
@@ -336,6 +348,8 @@ mod tests {
             let message = TensorFile::parse(&one(kind, &[1], &data)).unwrap_err();
             let start = "is a complete safetensors file, but ";
             assert_eq!(message.find(words), Some(start.len()), "{message}");
+            let none = TensorFile::parse_some(&one(kind, &[1], &data), |name| name != "x");
+            assert!(none.unwrap().tensors.is_empty());
         }
         let infinite = one("F64", &[1], &f64::INFINITY.to_le_bytes());
         assert_eq!(

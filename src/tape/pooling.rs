@@ -1,4 +1,4 @@
-//! Max pooling: a choice, and what is done with it.
+//! Max pooling: a choice, and what is done with it. Average pooling: a quotient of two convolutions.
 //!
 //! Windows of `[K, L]` move over planes of `[H, W]` as filters do ([`super::convolution`]). Each window `i` of `x` has a
 //! place `p(i)`, where `x` is largest: the first one in reading order, if there are several. Places in the padding are
@@ -11,6 +11,8 @@
 //!
 //! Both are linear in what they move, and each is the other's transpose, so each is the other's gradient: the family is
 //! closed, as that of the convolutions is. The choice itself is piecewise constant and has no gradient.
+//!
+//! Averages need no primitive of their own: [`Tape::avg_pool2d`] has convolutions with ones add up pixels and count them.
 
 use super::{Op, Tape, Var, Window};
 
@@ -88,6 +90,31 @@ impl Tape {
     #[track_caller]
     pub fn max_pool2d(&mut self, x: Var, kernel: [usize; 2], window: Window) -> Var {
         self.pool_pick(x, x, kernel, window)
+    }
+
+    /// The mean of each window of `[K, L]` of `x`, `[N, C, H, W]`: `[N, C, I, J]`, as PyTorch's `avg_pool2d` with
+    /// `count_include_pad=False`: padding is no pixel, so a window at the border is the mean of fewer. With `1` for an
+    /// array of ones, and each channel a picture,
+    ///
+    /// ```text
+    /// y = conv(x, 1) / conv(1, 1)
+    /// ```
+    ///
+    /// # Panics
+    /// If no window fits, or one could lie in the padding altogether.
+    #[track_caller]
+    pub fn avg_pool2d(&mut self, x: Var, kernel: [usize; 2], window: Window) -> Var {
+        let sizes = self.check_pooling("avg_pool2d", x, kernel, window);
+        let ([height, width], [rows, columns]) = (sizes.picture, sizes.answer);
+        let shape = [self.shape(x)[0], self.shape(x)[1], rows, columns];
+        let ones = self.constant(1.0, [1, 1, kernel[0], kernel[1]]);
+        let planes = self.reshape(x, [sizes.planes, 1, height, width]);
+        let sums = self.conv2d(planes, ones, window);
+        let pixels = self.constant(1.0, [1, 1, height, width]);
+        let counts = self.conv2d(pixels, ones, window);
+        let sums = self.reshape(sums, shape);
+        let counts = self.broadcast(counts, shape);
+        self.div(sums, counts)
     }
 
     /// `y[i] = x[p(i)]` where `by` is largest in window `i`; `by` and `x` are `[N, C, H, W]`, the result `[N, C, I, J]`.

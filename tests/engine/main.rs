@@ -8,6 +8,7 @@ mod frechet;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod gradients;
+mod inception;
 #[cfg(feature = "gpu")]
 mod kernels;
 mod layers;

@@ -160,6 +160,29 @@ pub fn pooled_places(by: &[f64], x: [usize; 4], kernel: [usize; 2], window: Wind
     places
 }
 
+/// For each window, in order, the places of its pixels in `x`, `[N, C, H, W]`; none are in the padding.
+pub fn windows(x: [usize; 4], kernel: [usize; 2], window: Window) -> Vec<Vec<usize>> {
+    let Window { stride, padding } = window;
+    let positions = [0, 1].map(|axis| {
+        let last = x[2 + axis] + 2 * padding[axis] - kernel[axis];
+        (0..=last).step_by(stride[axis])
+    });
+    let inside = |axis: usize, first: usize, pixel: usize| {
+        (first..first + kernel[axis]).contains(&(pixel + padding[axis]))
+    };
+    let mut all = vec![];
+    for plane in 0..x[0] * x[1] {
+        for i in positions[0].clone() {
+            for j in positions[1].clone() {
+                let pixels = indices(&x[2..]).into_iter().enumerate();
+                let held = pixels.filter(|(_, p)| inside(0, i, p[0]) && inside(1, j, p[1]));
+                all.push(held.map(|(p, _)| plane * x[2] * x[3] + p).collect());
+            }
+        }
+    }
+    all
+}
+
 /// `y[j, i] = x[i, j]`.
 pub fn transpose(x: &[f64], [rows, cols]: [usize; 2]) -> Vec<f64> {
     let mut y = vec![0.0; rows * cols];

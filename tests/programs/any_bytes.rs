@@ -5,6 +5,8 @@ use std::io::Cursor;
 use std::path::Path;
 
 use coulomb_gan::data::{Crop, cifar, decode, pickle};
+use coulomb_gan::models::Inception;
+use coulomb_gan::models::inception::{Graph, Weights};
 use coulomb_gan::numbers::Tensor;
 use coulomb_gan::numbers::npy;
 use coulomb_gan::numbers::rng::{below, stream};
@@ -36,7 +38,7 @@ fn seeds() -> Vec<Seed> {
     let checkpoint = std::fs::read(path).unwrap();
     let path = folder.path().join("array.npy");
     npy::write(&path, &Tensor::zeros([4, 2])).unwrap();
-    let array = std::fs::read(path).unwrap();
+    let array = std::fs::read(&path).unwrap();
     let header = b"{'shape': (2L, 3), 'fortran_order': True, 'descr': '>i2'}";
     let start = [b"\x93NUMPY\x02\x00", &[header.len() as u8, 0, 0, 0][..]].concat();
     let columns = [&start[..], header, &[1; 12]].concat();
@@ -64,7 +66,32 @@ fn seeds() -> Vec<Seed> {
         ("npy", "rows.npy", array),
         ("npy", "columns.npy", columns),
         ("config", "mixture.toml", config.into()),
+        ("inception", "thin.safetensors", inception(&path)),
     ]
+}
+
+/// Weights of the thinnest Inception network, as a file at `path`.
+fn inception(path: &Path) -> Vec<u8> {
+    let network = Inception {
+        graph: Graph::Keras,
+        thin: 16,
+    };
+    let mut file = TensorFile::default();
+    for pair in network.parameters().chunks(2) {
+        let unit = pair[0].name.trim_end_matches(".weight");
+        for (what, shape) in [
+            ("conv.weight", &pair[0].shape),
+            ("bn.bias", &pair[1].shape),
+            ("bn.running_mean", &pair[1].shape),
+            ("bn.running_var", &pair[1].shape),
+        ] {
+            let name = format!("{unit}.{what}");
+            file.tensors.insert(name, Tensor::zeros(shape));
+        }
+    }
+    file.metadata.insert("graph".into(), "keras".into());
+    file.write(path).unwrap();
+    std::fs::read(path).unwrap()
 }
 
 /// Reads `bytes` as the fuzz target of that name does; true if they are accepted.
@@ -75,6 +102,7 @@ fn accepts(target: &str, bytes: &[u8]) -> bool {
         "picture" => decode::picture(bytes, 8, Crop::Center).is_ok_and(|p| p.len() == 192),
         "checkpoint" => TensorFile::parse(bytes).is_ok(),
         "npy" => npy::parse(bytes).is_ok(),
+        "inception" => Weights::parse(bytes, 16).is_ok(),
         "config" => std::str::from_utf8(bytes).is_ok_and(|text| Config::parse(text).is_ok()),
         other => panic!("there is no target {other}"),
     }
@@ -132,7 +160,15 @@ fn random_bytes_are_answered() {
             let start = &seed[..below(rng, seed.len().min(40))];
             accepts(target, &[start, &bytes].concat());
         }
-        for target in ["cifar", "pickle", "picture", "checkpoint", "npy", "config"] {
+        for target in [
+            "cifar",
+            "pickle",
+            "picture",
+            "checkpoint",
+            "npy",
+            "config",
+            "inception",
+        ] {
             assert!(!accepts(target, &bytes), "{target} took {bytes:?}");
         }
     }

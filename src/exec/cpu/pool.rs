@@ -3,6 +3,8 @@
 //! Each element of a result finds the largest places that it needs by itself: overlapping windows look at a pixel several
 //! times, but every element belongs to one chunk, and nothing has to be kept between the two ways.
 
+use std::ops::Range;
+
 use super::cut::{Cut, Elements};
 use super::family::{Family, Machine};
 use super::work::Work;
@@ -32,27 +34,40 @@ impl Family for Pool {
     fn compute(&self, work: &mut Work<'_>, _: &mut Workspace) {
         let sizes = &self.sizes;
         let (by, x) = (work.from.read(self.by), work.from.read(self.x));
-        let range = work.range();
-        for (element, out) in range.zip(work.row()) {
+        let size = match self.what {
+            Way::Pick => sizes.answer,
+            Way::Spread => sizes.picture,
+        };
+        let places = places(work.range(), size);
+        for ((plane, place), out) in places.zip(work.row()) {
+            let by = plane_of(sizes, by, plane);
             *out = match self.what {
-                Way::Pick => {
-                    let (plane, [i, j]) = place(element, sizes.answer);
-                    x[plane * sizes.pixels() + largest(sizes, plane_of(sizes, by, plane), [i, j])]
-                }
-                Way::Spread => {
-                    let (plane, pixel) = place(element, sizes.picture);
-                    let answers = &x[plane * sizes.positions()..];
-                    spread(sizes, plane_of(sizes, by, plane), answers, pixel)
-                }
+                Way::Pick => x[plane * sizes.pixels() + largest(sizes, by, place)],
+                Way::Spread => spread(sizes, by, &x[plane * sizes.positions()..], place),
             };
         }
     }
 }
 
-/// The plane and the place in it of an element of planes of this size.
-fn place(element: usize, [height, width]: [usize; 2]) -> (usize, [usize; 2]) {
-    let (plane, rest) = (element / (height * width), element % (height * width));
-    (plane, [rest / width, rest % width])
+/// The planes and the places in them of these elements of planes of this size.
+fn places(
+    elements: Range<usize>,
+    [height, width]: [usize; 2],
+) -> impl Iterator<Item = (usize, [usize; 2])> {
+    let first = elements.start;
+    let [mut plane, mut row] = [first / (height * width), first / width % height];
+    let mut column = first % width;
+    elements.map(move |_| {
+        let place = (plane, [row, column]);
+        column += 1;
+        if column == width {
+            (row, column) = (row + 1, 0);
+        }
+        if row == height {
+            (plane, row) = (plane + 1, 0);
+        }
+        place
+    })
 }
 
 fn plane_of<'a>(sizes: &Pooling, by: &'a [f32], plane: usize) -> &'a [f32] {
@@ -64,11 +79,14 @@ fn largest(sizes: &Pooling, by: &[f32], [i, j]: [usize; 2]) -> usize {
     let (down, across) = (sizes.pixels_of(0, i), sizes.pixels_of(1, j));
     let width = sizes.picture[1];
     let mut best = down.start * width + across.start;
+    let mut value = by[best];
     for h in down {
-        for at in h * width + across.start..h * width + across.end {
-            if by[at] > by[best] {
-                best = at;
-            }
+        let first = h * width + across.start;
+        for (l, &x) in by[first..][..across.len()].iter().enumerate() {
+            // Chosen, not branched to: nobody foresees which is the largest.
+            let larger = x > value;
+            best = if larger { first + l } else { best };
+            value = if larger { x } else { value };
         }
     }
     best

@@ -12,6 +12,9 @@ use crate::tape::plan::kernel::{Concat, Gather};
 /// What moving a number costs where its place has to be found, in floating-point operations.
 const FOUND: usize = 64;
 
+/// And where numbers move together.
+const COPIED: usize = 8;
+
 impl Family for Gather {
     fn cut(&self, machine: Machine, instructions: usize) -> Cut {
         let elements = Elements {
@@ -39,20 +42,26 @@ impl Family for Concat {
         let elements = Elements {
             unit: BLOCK,
             count: self.count(),
-            cost: FOUND,
+            cost: COPIED,
         };
         Cut::in_ranges(elements, instructions, machine)
     }
 
+    /// What is left of a row of one of both, again and again.
     fn compute(&self, work: &mut Work<'_>, _: &mut Workspace) {
         let (a, b) = (work.from.read(self.a), work.from.read(self.b));
-        let ([first, second], range) = (self.lengths, work.range());
-        for (i, out) in range.zip(work.row()) {
-            let (row, place) = (i / (first + second), i % (first + second));
-            *out = match place < first {
-                true => a[row * first + place],
-                false => b[row * second + place - first],
+        let ([first, second], mut at) = (self.lengths, work.range().start);
+        let mut out = work.row();
+        while !out.is_empty() {
+            let (row, place) = (at / (first + second), at % (first + second));
+            let rest = match place < first {
+                true => &a[row * first..][place..first],
+                false => &b[row * second..][place - first..second],
             };
+            let (now, later) = out.split_at_mut(rest.len().min(out.len()));
+            now.copy_from_slice(&rest[..now.len()]);
+            at += now.len();
+            out = later;
         }
     }
 }

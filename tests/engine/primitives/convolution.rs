@@ -44,7 +44,13 @@ pub fn large() -> Vec<Convolution> {
         stride: [n; 2],
         padding: [2; 2],
     };
+    let long = |[height, width]: [usize; 2]| Window {
+        stride: [1; 2],
+        padding: [height / 2, width / 2],
+    };
     let shapes = [
+        ([9, 12, 17, 17], [21, 12, 1, 7], long([1, 7])),
+        ([9, 12, 17, 17], [21, 12, 7, 1], long([7, 1])),
         ([3, 37, 9, 7], [131, 37, 5, 5], square(2)),
         ([17, 11, 8, 8], [70, 11, 5, 5], square(2)),
         ([2, 3, 37, 41], [19, 3, 5, 5], square(2)),

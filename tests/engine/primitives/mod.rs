@@ -331,6 +331,19 @@ fn poolings() {
 }
 
 #[test]
+fn averages_of_windows() {
+    for seed in 0..12 {
+        for trial in pooling::averages(&Draw {
+            seed,
+            sizes: [1; 4],
+        }) {
+            let check = trial.check();
+            check.unwrap_or_else(|why| panic!("{why}\n{}", trial.tape.explain()));
+        }
+    }
+}
+
+#[test]
 fn large_convolutions() {
     for sizes in convolution::large() {
         for which in [Which::Answer, Which::Picture, Which::Filter] {

@@ -1,5 +1,5 @@
 //! The trials of the pooling family: random windows, strides and paddings, and many equal numbers, of which the first
-//! must be chosen.
+//! must be chosen. Averages, recorded from other primitives, have theirs here, too.
 
 use super::convolution::sizes;
 use super::{Draw, Trial};
@@ -74,4 +74,45 @@ pub fn spread(draw: &Draw) -> Vec<Trial> {
     let numbers = vec![("by", shape.into(), by), ("y", answers, y)];
     let windows = kernel[0] * kernel[1];
     vec![Trial::exact(t, numbers, expected).rounded(windows, magnitude)]
+}
+
+/// The mean of what each window holds, and the gradient: each pixel gets its share of the mean of each window that holds it.
+pub fn averages(draw: &Draw) -> [Trial; 2] {
+    let (shape, kernel, window) = geometry(draw);
+    let windows = oracle::windows(shape, kernel, window);
+    let x = draw.numbers("x", shape.iter().product(), -9.0, 9.0);
+    let dy = draw.numbers("dy", windows.len(), -9.0, 9.0);
+    let roundings = 2 * kernel[0] * kernel[1] + 2;
+
+    let mut t = Tape::new();
+    let vx = t.input("x", shape);
+    let y = t.avg_pool2d(vx, kernel, window);
+    let answers = t.shape(y).clone();
+    t.output("y", y);
+    let mean = |of: &dyn Fn(f32) -> f64| -> Vec<f64> {
+        let mean = |w: &Vec<usize>| w.iter().map(|&p| of(x[p])).sum::<f64>() / w.len() as f64;
+        windows.iter().map(mean).collect()
+    };
+    let [expected, magnitude] = [mean(&f64::from), mean(&|x| f64::from(x).abs())];
+    let numbers = vec![("x", shape.into(), x.clone())];
+    let forward = Trial::exact(t, numbers.clone(), expected).rounded(roundings, magnitude);
+
+    let mut t = Tape::new();
+    let vx = t.input("x", shape);
+    let y = t.avg_pool2d(vx, kernel, window);
+    let vdy = t.input("dy", &answers);
+    let product = t.mul(y, vdy);
+    let dx = t.grad_of_sum(product, &[vx])[0];
+    t.output("dx", dx);
+    let mut expected = vec![0.0; x.len()];
+    let mut magnitude = expected.clone();
+    for (w, &dy) in windows.iter().zip(&dy) {
+        for &p in w {
+            expected[p] += f64::from(dy) / w.len() as f64;
+            magnitude[p] += f64::from(dy).abs() / w.len() as f64;
+        }
+    }
+    let numbers = [numbers, vec![("dy", answers, dy)]].concat();
+    let backward = Trial::exact(t, numbers, expected).rounded(roundings, magnitude);
+    [forward, backward]
 }
