@@ -5,6 +5,7 @@ use std::io::Cursor;
 use std::path::Path;
 
 use coulomb_gan::data::{Crop, cifar, decode, pickle};
+use coulomb_gan::metrics::frechet::{Gaussian, statistics};
 use coulomb_gan::numbers::Tensor;
 use coulomb_gan::numbers::npy;
 use coulomb_gan::numbers::rng::{below, stream};
@@ -40,6 +41,11 @@ fn seeds() -> Vec<Seed> {
     let header = b"{'shape': (2L, 3), 'fortran_order': True, 'descr': '>i2'}";
     let start = [b"\x93NUMPY\x02\x00", &[header.len() as u8, 0, 0, 0][..]].concat();
     let columns = [&start[..], header, &[1; 12]].concat();
+    let path = folder.path().join("statistics.npz");
+    let gaussian = Gaussian::new(&[0.5, -1.0], &[2.0, 0.25, 0.25, 1.0]);
+    statistics::write(&path, &gaussian).unwrap();
+    let stored = std::fs::read(path).unwrap();
+    let packed = include_bytes!("../fixtures/metrics-f32-columns.npz").to_vec();
     let config = presets::preset("mixture").unwrap().to_toml().unwrap();
     vec![
         ("cifar", "one.bin", [vec![3], vec![7; 3072]].concat()),
@@ -63,6 +69,8 @@ fn seeds() -> Vec<Seed> {
         ("checkpoint", "two.safetensors", checkpoint),
         ("npy", "rows.npy", array),
         ("npy", "columns.npy", columns),
+        ("statistics", "stored.npz", stored),
+        ("statistics", "packed.npz", packed),
         ("config", "mixture.toml", config.into()),
     ]
 }
@@ -75,6 +83,9 @@ fn accepts(target: &str, bytes: &[u8]) -> bool {
         "picture" => decode::picture(bytes, 8, Crop::Center).is_ok_and(|p| p.len() == 192),
         "checkpoint" => TensorFile::parse(bytes).is_ok(),
         "npy" => npy::parse(bytes).is_ok(),
+        "statistics" => {
+            statistics::parse(bytes).is_ok_and(|g| g.mean().iter().all(|x| x.is_finite()))
+        }
         "config" => std::str::from_utf8(bytes).is_ok_and(|text| Config::parse(text).is_ok()),
         other => panic!("there is no target {other}"),
     }
@@ -132,7 +143,8 @@ fn random_bytes_are_answered() {
             let start = &seed[..below(rng, seed.len().min(40))];
             accepts(target, &[start, &bytes].concat());
         }
-        for target in ["cifar", "pickle", "picture", "checkpoint", "npy", "config"] {
+        let targets = seeds.iter().map(|(target, ..)| target);
+        for target in targets {
             assert!(!accepts(target, &bytes), "{target} took {bytes:?}");
         }
     }

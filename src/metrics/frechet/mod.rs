@@ -15,6 +15,7 @@
 mod factor;
 mod judge;
 mod moments;
+pub mod statistics;
 
 pub use judge::{Frechet, PictureJudge};
 pub use moments::Moments;
