@@ -57,7 +57,7 @@ pub struct Kid {
 }
 
 /// The KID of two sets of features, each `[N, d]`. Subsets are drawn without replacement, and are the same for any
-/// number of threads. 100 subsets of 1,000 with 2,048 features are 8 · 10¹¹ operations.
+/// number of threads. 100 subsets of 1,000 with 2,048 features are about 10¹² operations.
 ///
 /// # Errors
 /// If the sets have different features, one of them has fewer than two samples, or no subsets of at least two are asked

@@ -7,11 +7,11 @@
 //!   of a generated one (improved precision and recall, Kynkäänniemi et al. 2019, who take `k` = 3). Balls have their edge.
 //! - **density**: the number of real balls that a generated sample is in, over `k`, averaged; **coverage**: the share of
 //!   real samples whose ball holds a generated one (Naeem et al. 2020, who take `k` = 5). Balls are without their edge, as in
-//!   these authors' program. Density can exceed 1. Outliers make fewer faults here: recall counts balls around generated
-//!   samples, which are large where these are rare.
+//!   these authors' program. Density can exceed 1. A few generated outliers, whose balls are large, raise recall, but not
+//!   coverage, which has balls around real samples only.
 //!
-//! Numbers depend on `k` and on how many samples there are, so that only equal ones can be compared; the papers take
-//! 10,000 of either kind.
+//! Numbers depend on `k` and on how many samples there are, so that only equal ones can be compared. Kynkäänniemi et al.
+//! take 50,000 of either kind, Naeem et al. 10,000.
 
 use std::ops::Range;
 

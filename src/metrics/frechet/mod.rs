@@ -23,6 +23,8 @@ pub use moments::Moments;
 use factor::factor;
 use nalgebra::{DMatrix, DVector, SVD};
 
+use crate::numbers::{Error, Result};
+
 /// Rounds of the QR iteration per eigenvalue. Two or three are usual; the limit is there so that nothing hangs.
 const ROUNDS: usize = 100;
 
@@ -67,6 +69,21 @@ impl Gaussian {
     }
 }
 
+/// Checks that two Gaussians have a distance.
+///
+/// # Errors
+/// If they are fitted to different numbers of features.
+pub fn check_same_features(a: &Gaussian, b: &Gaussian) -> Result<()> {
+    match a.features() == b.features() {
+        true => Ok(()),
+        false => Err(Error::usage(format!(
+            "statistics of {} features cannot be compared with statistics of {}; compute the same ones of both",
+            a.features(),
+            b.features()
+        ))),
+    }
+}
+
 /// The squared Fréchet distance `d²` of two Gaussians of equal dimension; NaN if a number of them is not finite.
 ///
 /// Covariances need not have full rank. With `C₁ = A Aᵀ` and `C₂ = B Bᵀ` the eigenvalues under the root are those of
@@ -74,8 +91,9 @@ impl Gaussian {
 /// and found without squaring, which would lose half of the digits. 2,048 features need a few seconds.
 ///
 /// # Panics
-/// If the dimensions differ or are 0.
+/// If the dimensions differ: [`check_same_features`] asks of Gaussians from files.
 pub fn distance(a: &Gaussian, b: &Gaussian) -> f64 {
+    assert_eq!(a.features(), b.features(), "other dimensions");
     if !a.is_finite() || !b.is_finite() {
         return f64::NAN;
     }
@@ -187,6 +205,19 @@ mod tests {
         let few = few.gaussian();
         let size = few.covariance.trace();
         assert!(both(&few, &few) < 1e-6 * size);
+    }
+
+    #[test]
+    fn other_features_are_refused_and_none_are_equal() {
+        let [one, two] = [diagonal(&[0.0], &[1.0]), diagonal(&[0.0; 2], &[1.0; 2])];
+        let message = check_same_features(&one, &two).unwrap_err().to_string();
+        assert!(
+            message.contains("of 1 features cannot be compared"),
+            "{message}"
+        );
+        assert!(check_same_features(&one, &one).is_ok());
+        let none = Gaussian::new(&[], &[]);
+        assert_eq!(distance(&none, &none), 0.0);
     }
 
     #[test]
