@@ -29,8 +29,9 @@
 //! | section 3, the GANs that it compares itself with | [`rivals`] |
 //! | A.5, mixture of Gaussians | [`data::mixture`], [`metrics::modes`], [`train::presets`] |
 //! | 3.1, DCGAN with 5 x 5 filters | [`models::dcgan`] |
-//! | 3.1, FID (a stand-in that is not the FID) | [`metrics::frechet`] |
+//! | 3.1, FID (of a stand-in for its features, too) | [`metrics::frechet`] |
 //! | 3.1, the FID's network | [`models::inception`] |
+//! | 3.1, Figure 3: nearest neighbours, the birthday test | [`metrics::neighbours`], [`metrics::birthday`] |
 //! | 3.1, pictures: presets, learning rates on a plateau | [`train::presets`], [`optim::schedule`] |
 //! | Figures 1, 4, 5 | [`figures::field`], [`figures::scatter`], [`figures::density`] |
 //!

@@ -10,6 +10,7 @@ pub mod hash;
 pub mod lock;
 pub mod npy;
 mod npy_header;
+pub mod npz;
 pub mod rng;
 pub mod shape;
 pub mod tensor;

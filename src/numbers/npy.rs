@@ -9,7 +9,8 @@ use std::path::Path;
 use half::f16;
 
 use super::atomic::write_atomically;
-use super::npy_header::{MAGIC, Order, Parsed, header, split};
+pub use super::npy_header::Parsed;
+use super::npy_header::{MAGIC, Order, header, split};
 use super::tensor_file::narrow;
 use super::words::escaped;
 use super::{Error, Result, Shape, Tensor};
@@ -35,10 +36,27 @@ pub fn bytes(tensor: &Tensor) -> Vec<u8> {
     bytes
 }
 
+/// The bytes of a file of `f64` in row-major order.
+pub fn bytes_f64(shape: &Shape, numbers: &[f64]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(128 + size_of_val(numbers));
+    write_header(&mut bytes, "<f8", shape).expect("memory can be written");
+    bytes.extend(numbers.iter().flat_map(|x| x.to_le_bytes()));
+    bytes
+}
+
 fn write_to(w: &mut dyn Write, tensor: &Tensor) -> std::io::Result<()> {
-    let axes: String = tensor.shape().iter().map(|n| format!("{n}, ")).collect();
+    write_header(w, "<f4", tensor.shape())?;
+    for x in tensor.data() {
+        w.write_all(&x.to_le_bytes())?;
+    }
+    Ok(())
+}
+
+/// What stands before numbers of NumPy's type `kind`.
+fn write_header(w: &mut dyn Write, kind: &str, shape: &Shape) -> std::io::Result<()> {
+    let axes: String = shape.iter().map(|n| format!("{n}, ")).collect();
     let mut header = format!(
-        "{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}",
+        "{{'descr': '{kind}', 'fortran_order': False, 'shape': ({}), }}",
         axes.trim_end()
     );
     let unpadded = MAGIC.len() + VERSION.len() + 2 + header.len() + 1;
@@ -47,11 +65,7 @@ fn write_to(w: &mut dyn Write, tensor: &Tensor) -> std::io::Result<()> {
     w.write_all(MAGIC)?;
     w.write_all(&VERSION)?;
     w.write_all(&(header.len() as u16).to_le_bytes())?;
-    w.write_all(header.as_bytes())?;
-    for x in tensor.data() {
-        w.write_all(&x.to_le_bytes())?;
-    }
-    Ok(())
+    w.write_all(header.as_bytes())
 }
 
 /// Reads an array of plain numbers as `f32`: floats, integers or booleans, of either byte order, row-major or
@@ -71,10 +85,24 @@ pub fn read(path: &Path) -> Result<Tensor> {
 /// As [`read`].
 pub fn parse(bytes: &[u8]) -> Parsed<Tensor> {
     let advice = "save it with numpy.save(path, numpy.ascontiguousarray(array, dtype='float32'))";
-    decode(bytes).map_err(|why| format!("{why}; {advice}"))
+    let (shape, numbers) = decode(bytes, narrow).map_err(|why| format!("{why}; {advice}"))?;
+    Tensor::new(shape, numbers).map_err(|e| e.to_string())
 }
 
-fn decode(bytes: &[u8]) -> Parsed<Tensor> {
+/// Decodes the bytes of a file as shape and `f64` in row-major order, exactly but for integers beyond 2⁵³; the error says
+/// what is wrong with them.
+///
+/// # Errors
+/// As [`read`], except that no number is too large.
+pub fn parse_f64(bytes: &[u8]) -> Parsed<(Shape, Vec<f64>)> {
+    decode(bytes, Ok)
+}
+
+/// Decodes the bytes of a file; `convert` makes what is wanted of a number.
+fn decode<T: Copy + Default>(
+    bytes: &[u8],
+    convert: fn(f64) -> Parsed<T>,
+) -> Parsed<(Shape, Vec<T>)> {
     if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
         return Err("it is an .npz archive; take array = numpy.load(archive)['NAME']".into());
     }
@@ -107,15 +135,15 @@ fn decode(bytes: &[u8]) -> Parsed<Tensor> {
         if big_endian {
             bits[..size].reverse();
         }
-        narrow(number(u64::from_le_bytes(bits)))
+        convert(number(u64::from_le_bytes(bits)))
     });
-    let numbers = numbers.collect::<Parsed<Vec<f32>>>();
+    let numbers = numbers.collect::<Parsed<Vec<T>>>();
     let numbers = numbers.map_err(|why| format!("it {why}"))?;
     let numbers = match order {
         Order::Row => numbers,
         Order::Column => row_major(&axes, &numbers),
     };
-    Tensor::new(Shape::from(axes), numbers).map_err(|e| e.to_string())
+    Ok((Shape::from(axes), numbers))
 }
 
 /// How many bytes an element has, and what number its bits are.
@@ -139,8 +167,8 @@ fn element(code: &str) -> Option<Element> {
 }
 
 /// Brings numbers whose first axis runs fastest into the order in which the last one does.
-fn row_major(axes: &[usize], numbers: &[f32]) -> Vec<f32> {
-    let mut sorted = vec![0.0; numbers.len()];
+fn row_major<T: Copy + Default>(axes: &[usize], numbers: &[T]) -> Vec<T> {
+    let mut sorted = vec![T::default(); numbers.len()];
     for (from, &x) in numbers.iter().enumerate() {
         let (mut rest, mut to) = (from, 0);
         for &axis in axes {
@@ -180,6 +208,19 @@ mod tests {
             let length = std::fs::metadata(&path).unwrap().len() as usize;
             assert_eq!((length - 4 * count) % 64, 0);
         }
+    }
+
+    #[test]
+    fn doubles_keep_every_bit() {
+        let numbers = [0.1, -1e300, f64::MIN_POSITIVE, f64::INFINITY];
+        let shape = Shape::from([2, 2]);
+        let bytes = bytes_f64(&shape, &numbers);
+        assert_eq!(parse_f64(&bytes).unwrap(), (shape, numbers.to_vec()));
+        let header = "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 1), }";
+        let columns = [0.5f32, 2.0].map(f32::to_le_bytes);
+        let columns = parse_f64(&file(header, columns.as_flattened())).unwrap();
+        assert_eq!(columns, (Shape::from([2, 1]), vec![0.5, 2.0]));
+        assert_eq!(parse_f64(b"x").unwrap_err(), "it is not a .npy file");
     }
 
     #[test]

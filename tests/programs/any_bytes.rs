@@ -5,6 +5,7 @@ use std::io::Cursor;
 use std::path::Path;
 
 use coulomb_gan::data::{Crop, cifar, decode, pickle};
+use coulomb_gan::metrics::frechet::{Gaussian, statistics};
 use coulomb_gan::models::Inception;
 use coulomb_gan::models::inception::{Graph, Weights};
 use coulomb_gan::numbers::Tensor;
@@ -42,6 +43,11 @@ fn seeds() -> Vec<Seed> {
     let header = b"{'shape': (2L, 3), 'fortran_order': True, 'descr': '>i2'}";
     let start = [b"\x93NUMPY\x02\x00", &[header.len() as u8, 0, 0, 0][..]].concat();
     let columns = [&start[..], header, &[1; 12]].concat();
+    let path = folder.path().join("statistics.npz");
+    let gaussian = Gaussian::new(&[0.5, -1.0], &[2.0, 0.25, 0.25, 1.0]);
+    statistics::write(&path, &gaussian).unwrap();
+    let stored = std::fs::read(path).unwrap();
+    let packed = include_bytes!("../fixtures/metrics-f32-columns.npz").to_vec();
     let config = presets::preset("mixture").unwrap().to_toml().unwrap();
     vec![
         ("cifar", "one.bin", [vec![3], vec![7; 3072]].concat()),
@@ -65,6 +71,8 @@ fn seeds() -> Vec<Seed> {
         ("checkpoint", "two.safetensors", checkpoint),
         ("npy", "rows.npy", array),
         ("npy", "columns.npy", columns),
+        ("statistics", "stored.npz", stored),
+        ("statistics", "packed.npz", packed),
         ("config", "mixture.toml", config.into()),
         ("inception", "thin.safetensors", inception(&path)),
     ]
@@ -103,6 +111,9 @@ fn accepts(target: &str, bytes: &[u8]) -> bool {
         "checkpoint" => TensorFile::parse(bytes).is_ok(),
         "npy" => npy::parse(bytes).is_ok(),
         "inception" => Weights::parse(bytes, 16).is_ok(),
+        "statistics" => {
+            statistics::parse(bytes).is_ok_and(|g| g.mean().iter().all(|x| x.is_finite()))
+        }
         "config" => std::str::from_utf8(bytes).is_ok_and(|text| Config::parse(text).is_ok()),
         other => panic!("there is no target {other}"),
     }
@@ -160,15 +171,8 @@ fn random_bytes_are_answered() {
             let start = &seed[..below(rng, seed.len().min(40))];
             accepts(target, &[start, &bytes].concat());
         }
-        for target in [
-            "cifar",
-            "pickle",
-            "picture",
-            "checkpoint",
-            "npy",
-            "config",
-            "inception",
-        ] {
+        let targets = seeds.iter().map(|(target, ..)| target);
+        for target in targets {
             assert!(!accepts(target, &bytes), "{target} took {bytes:?}");
         }
     }

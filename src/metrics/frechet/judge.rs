@@ -145,8 +145,7 @@ impl PictureJudge {
             let third = self.program.read("third")?.chunks(CHANNELS[3]);
             let fourth = self.program.read("fourth")?.chunks(CHANNELS[4]);
             for (third, fourth) in third.zip(fourth).take(rows) {
-                let row = third.iter().chain(fourth).map(|&x| f64::from(x));
-                moments[0].add(&row.collect::<Vec<_>>());
+                moments[0].add(&[third, fourth].concat());
             }
         }
         Ok(moments.map(|m| m.gaussian()))
