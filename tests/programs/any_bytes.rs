@@ -46,7 +46,7 @@ fn seeds() -> Vec<Seed> {
     let path = folder.path().join("statistics.npz");
     let gaussian = Gaussian::new(&[0.5, -1.0], &[2.0, 0.25, 0.25, 1.0]);
     statistics::write(&path, &gaussian).unwrap();
-    let stored = std::fs::read(path).unwrap();
+    let stored = std::fs::read(&path).unwrap();
     let packed = include_bytes!("../fixtures/metrics-f32-columns.npz").to_vec();
     let config = presets::preset("mixture").unwrap().to_toml().unwrap();
     vec![
