@@ -23,7 +23,7 @@
 //!
 //! `G` gains from a wrong order, so it pushes its codes up, and `D`, whose slope is bounded, turns the order round. Where points
 //! have no bounds either, as in the plane, `G` wins that race and its points run off to infinity: so it went with the mixture at
-//! all of fourteen pairs of rates, with one step of `D` or five. Without the order they stay, at three to five of 25 modes.
+//! all of nine pairs of rates, with one step of `D` or five. Without the order they stay, at three to five of 25 modes.
 //! Pixels, which end at ±1, cannot run off.
 //!
 //! What is published learns by RMSprop. This is Adam with `β₁ = 0` and `β₂ = 0.99`, which is RMSprop with PyTorch's decay and

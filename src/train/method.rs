@@ -80,8 +80,8 @@ impl Method {
     /// Puts this objective's own rates into a preset that was made for the Coulomb GAN: those of TTUR (Heusel et al. 2017),
     /// which the paper compares with, for CIFAR-10 where they differ between sets; of MMD-GAN, the published one. For points
     /// in the plane nothing is published; there they are the best of a search over three rates for each player and some beyond,
-    /// by the modes that 50,000 steps cover and then by the samples within 3 σ: 12 runs of `gan`, 13 of `wgan-gp`. For `began`
-    /// and `mmd` no rates of about ten did better than others, see there. Layers, batches and schedules stay the preset's.
+    /// by the modes that 50,000 steps cover and then by the samples within 3 σ: 11 runs of `gan`, 12 of `wgan-gp`. For `began`
+    /// and `mmd` no rates of nine did better than others, see there. Layers, batches and schedules stay the preset's.
     pub fn adapt(self, config: &mut Config) {
         config.objective = self;
         let of_pictures = config.task().point().len() > 1;
