@@ -29,8 +29,8 @@ fn the_cache_notices_every_change_and_keeps_sizes_apart() {
     assert_eq!(place.open_counting(8).1, 0);
 }
 
-#[test]
-fn a_damaged_or_foreign_cache_is_made_anew() {
+/// Three decoded pictures, the file that holds them, and its bytes.
+fn three() -> (Place, PathBuf, Vec<u8>) {
     let place = Place::new();
     for i in 0..3 {
         place.put(&format!("{i}.png"), &grey(i));
@@ -38,6 +38,12 @@ fn a_damaged_or_foreign_cache_is_made_anew() {
     place.open(8).unwrap();
     let file = place.cache_file("pictures");
     let good = fs::read(&file).unwrap();
+    (place, file, good)
+}
+
+#[test]
+fn a_damaged_or_foreign_cache_is_made_anew() {
+    let (place, file, good) = three();
     let mut spoilt: Vec<Vec<u8>> = vec![vec![], vec![0; 5], b"foreign".repeat(99)];
     for cut in [1, 8, 17, good.len() - 1] {
         spoilt.push(good[..good.len() - cut].to_vec());
@@ -70,13 +76,7 @@ fn a_damaged_or_foreign_cache_is_made_anew() {
 
 #[test]
 fn pixels_that_have_changed_on_the_disk_are_never_handed_out() {
-    let place = Place::new();
-    for i in 0..3 {
-        place.put(&format!("{i}.png"), &grey(i));
-    }
-    place.open(8).unwrap();
-    let file = place.cache_file("pictures");
-    let good = fs::read(&file).unwrap();
+    let (place, file, good) = three();
     for (picture, at) in [(0, 0), (1, 192), (1, 383), (2, 575)] {
         let mut bytes = good.clone();
         bytes[at] ^= 4;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use image::{GrayImage, Luma};
 
-use crate::endings::is_ignored;
+use crate::endings::polite;
 use crate::process::{newest_step, run, send, text, wait_until};
 
 /// Flags of a tiny run on pictures.
@@ -75,17 +75,7 @@ fn a_signal_while_pictures_are_decoded_leaves_nothing_behind() {
         assert_eq!(names(&cache), Vec::<String>::new(), "{signal}");
         fs::remove_dir(&cache).unwrap();
     };
-    for (signal, code) in [
-        ("-INT", 130),
-        ("-TERM", 143),
-        ("-HUP", 129),
-        ("-USR1", 85),
-        ("-USR2", 140),
-        ("-XCPU", 152),
-    ] {
-        if signal == "-HUP" && is_ignored(1) || signal == "-INT" && is_ignored(2) {
-            continue;
-        }
+    for (signal, code) in polite() {
         let args = format!("{TINY} {} --out {}", place(&data), text(&out));
         stops(&args, signal, code);
         assert!(!out.exists(), "{signal}");

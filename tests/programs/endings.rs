@@ -61,28 +61,31 @@ fn goes_on(out: &Path) {
 
 /// Whether these tests ignore the signal of this number, as under `nohup` or in the background of a script; the programs
 /// inherit it.
-pub fn is_ignored(number: u32) -> bool {
+fn is_ignored(number: u32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|l| l.strip_prefix("SigIgn:"));
     let bits = ignored.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
     bits.is_some_and(|bits| bits >> (number - 1) & 1 == 1)
 }
 
-#[test]
-fn polite_signals_save_say_how_to_go_on_and_have_their_exit_codes() {
-    let folder = tempfile::tempdir().unwrap();
-    for (signal, code) in [
+/// The signals that ask for an end, but for those that these tests ignore, and the exit codes that belong to them.
+pub fn polite() -> impl Iterator<Item = (&'static str, i32)> {
+    let all = [
         ("-INT", 130),
         ("-TERM", 143),
         ("-HUP", 129),
         ("-USR1", 85),
         ("-USR2", 140),
         ("-XCPU", 152),
-        ("-XFSZ", 153),
-    ] {
-        if signal == "-HUP" && is_ignored(1) || signal == "-INT" && is_ignored(2) {
-            continue;
-        }
+    ];
+    let ignored = |signal| signal == "-HUP" && is_ignored(1) || signal == "-INT" && is_ignored(2);
+    all.into_iter().filter(move |(signal, _)| !ignored(*signal))
+}
+
+#[test]
+fn polite_signals_save_say_how_to_go_on_and_have_their_exit_codes() {
+    let folder = tempfile::tempdir().unwrap();
+    for (signal, code) in polite().chain([("-XFSZ", 153)]) {
         // A name that a shell would take apart.
         let out = folder.path().join(format!("it's a run {signal}"));
         let (ended, stderr) = end(start(endless(&out), &out), signal);
